@@ -1,0 +1,1 @@
+"""Installing Milvus on hosts: jobs in, per-host progress and results out."""
