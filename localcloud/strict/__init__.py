@@ -1,0 +1,1 @@
+"""The EC2 API on this machine: moto, made as strict as AWS where Kite depends on it."""

@@ -1,0 +1,238 @@
+"""moto's EC2 seen as facts, and the few hands that change it. The only door to its models.
+
+Everything that touches the cloud holds `lock`: moto is not made for threads, and a rule's
+look and moto's act must be one step.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections.abc import Callable, Iterator
+from ipaddress import IPv4Network
+from typing import Any
+
+from localcloud.strict.call import Call, Refusal, Reply
+from localcloud.strict.knobs import Knobs
+from localcloud.strict.life import CODES, FOREVER, GONE, LifeBook, State
+from localcloud.strict.patches import Patches
+from localcloud.strict.pool import AddressPool, PoolEmpty
+from localcloud.strict.wire import FORM, XML, code_in, encode
+
+Environ = dict[str, Any]
+Application = Callable[[Environ, Callable[..., Any]], Any]
+
+
+class Cloud:
+    """The one cloud of this process."""
+
+    def __init__(
+        self,
+        application: Application,
+        *,
+        pool: IPv4Network,
+        knobs: Knobs,
+        hold: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self.lock = threading.RLock()
+        self.knobs = knobs
+        self.clock = clock
+        self.pool = AddressPool(pool)
+        self._hold = hold
+        self._life = LifeBook()
+        self._application = application
+        self._patches = Patches()
+
+    # -- opening and closing -------------------------------------------------------------
+
+    def open(self) -> None:
+        """Take moto over: an empty cloud whose public addresses come from our range only."""
+        from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
+
+        with self.lock:
+            self._patches.set(elastic_network_interfaces, "random_public_ip", self._public)
+            self._patches.set(elastic_ip_addresses, "random_ip", self._public)
+            self.reset()
+
+    def close(self) -> None:
+        """Give moto back as it was, and empty."""
+        with self.lock:
+            self.reset()
+            self._patches.undo()
+
+    def reset(self) -> None:
+
+        for backend in self.backends():
+            backend.reset()
+        self._life.clear()
+        self.pool.reset()
+
+    def _public(self) -> str:
+        self.free_unused_addresses()
+        try:
+            return self.pool.take()
+        except PoolEmpty as error:
+            raise Refusal("InsufficientAddressCapacity", str(error)) from error
+
+    def free_unused_addresses(self) -> None:
+        """Give back to the range what no interface and no Elastic IP holds any more."""
+        used: set[str] = set()
+        for backend in self.backends():
+            used.update(eni.public_ip for eni in backend.enis.values() if eni.public_ip)
+            used.update(address.public_ip for address in backend.addresses)
+        self.pool.keep_only(used)
+
+    # -- looking --------------------------------------------------------------------------
+
+    def account_of(self, access_key: str) -> str:
+        """The account an access key belongs to, as moto decides it."""
+        from moto.iam.models import get_account_id_from
+
+        return os.environ.get("MOTO_ACCOUNT_ID") or get_account_id_from(access_key)
+
+    def backend(self, call: Call) -> Any:
+        """The backend of moto for the account and region a call is meant for."""
+        from moto.ec2.models import ec2_backends
+
+        return ec2_backends[call.account][call.region]
+
+    def backends(self) -> Iterator[Any]:
+        """Every backend that exists by now."""
+        from moto.ec2.models import ec2_backends
+
+        for regions in list(ec2_backends.values()):
+            yield from list(regions.values())
+
+    def zone_of(self, call: Call) -> str:
+        """The availability zone a launch asks for: by name, by subnet, or none."""
+        zone = call.params.struct("Placement").text("AvailabilityZone")
+        if zone:
+            return zone
+        subnet_id = call.params.text("SubnetId") or next(
+            (n.text("SubnetId") for n in call.params.structs("NetworkInterfaces")), ""
+        )
+        for zones in self.backend(call).subnets.values() if subnet_id else ():
+            if subnet_id in zones:
+                return str(zones[subnet_id].availability_zone)
+        return ""
+
+    def instance(self, instance_id: str) -> Any | None:
+        """The instance as moto has it, whatever its region."""
+        for backend in self.backends():
+            found = backend.get_instance_by_id(instance_id)
+            if found is not None:
+                return found
+        return None
+
+    # -- time -----------------------------------------------------------------------------
+
+    def begin(self, instance: Any, state: State) -> None:
+        """Put an instance into a passing state for as long as the knobs say."""
+        seconds = {
+            State.PENDING: FOREVER if self._hold else self.knobs.pending_seconds,
+            State.STOPPING: self.knobs.stopping_seconds,
+            State.SHUTTING_DOWN: self.knobs.shutting_down_seconds,
+            State.TERMINATED: self.knobs.terminated_visible_seconds,
+        }[state]
+        if seconds > 0:
+            self._set_state(instance, state)
+        self._life.begin(instance.id, state, self.clock() + seconds)
+
+    def settle(self) -> None:
+        """Let every state change happen whose time has come."""
+        for instance_id, state in self._life.ripe(self.clock()):
+            instance = self.instance(instance_id)
+            self._life.end(instance_id)
+            if instance is None:
+                continue
+            if state == GONE:
+                self._forget(instance)
+                continue
+            self._set_state(instance, State(state))
+            if state == State.TERMINATED:
+                self.begin(instance, State.TERMINATED)
+
+    def mark_reachable(self, instance_id: str) -> None:
+        with self.lock:
+            instance = self.instance(instance_id)
+            if instance is not None and instance.state == State.PENDING:
+                self._life.end(instance_id)
+                self._set_state(instance, State.RUNNING)
+
+    def mark_failed(self, instance_id: str, reason: str) -> None:
+        from moto.ec2.models.instances import StateReason
+
+        with self.lock:
+            instance = self.instance(instance_id)
+            if instance is None or instance.state == State.TERMINATED:
+                return
+            instance.terminate()
+            self._set_state(instance, State.TERMINATED)
+            self.begin(instance, State.TERMINATED)
+            instance.state_reason = StateReason(f"{reason}: the instance did not start", reason)
+            instance._reason = ""  # noqa: SLF001 - moto's own field; AWS leaves it empty here
+            self.free_unused_addresses()
+
+    @staticmethod
+    def _set_state(instance: Any, state: State) -> None:
+        instance._state.name = str(state)  # noqa: SLF001 - moto has no setter
+        instance._state.code = CODES[state]  # noqa: SLF001
+
+    def _forget(self, instance: Any) -> None:
+        backend = instance.ec2_backend
+        for key, reservation in list(backend.reservations.items()):
+            reservation.instances = [i for i in reservation.instances if i is not instance]
+            if not reservation.instances:
+                del backend.reservations[key]
+        backend.tags.pop(instance.id, None)
+
+    # -- acting ---------------------------------------------------------------------------
+
+    def forward(self, call: Call) -> Reply:
+        """Let moto do the call. What it cannot do is refused in EC2's XML, never in HTML."""
+        status = 500
+
+        def start(line: str, _headers: Any, _exc: Any = None) -> None:
+            nonlocal status
+            status = int(line.split(" ", 1)[0])
+
+        try:
+            body = b"".join(self._application(_environ(call), start))
+        except Refusal:
+            raise
+        except NotImplementedError as error:
+            text = f"{call.action} is not simulated here: {error}"
+            raise Refusal("UnsupportedOperation", text) from error
+        except Exception as error:
+            raise Refusal("InternalError", f"{call.action}: {error!r}", 500) from error
+        if status >= 400 and b"<Errors>" not in body:  # noqa: PLR2004 - HTTP
+            raise Refusal("InternalError", f"{call.action} failed in the simulation", 500)
+        return Reply(status, body, code_in(status, body), XML)
+
+
+def _environ(call: Call) -> Environ:
+    body = encode(call)
+    return {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/",
+        "QUERY_STRING": "",
+        "SERVER_NAME": "127.0.0.1",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "CONTENT_TYPE": FORM,
+        "CONTENT_LENGTH": str(len(body)),
+        "HTTP_HOST": f"ec2.{call.region}.amazonaws.com",
+        "HTTP_AUTHORIZATION": (
+            f"AWS4-HMAC-SHA256 Credential=KITE/20000101/{call.region}/ec2/aws4_request"
+        ),
+        "HTTP_X_MOTO_ACCOUNT_ID": call.account,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(body),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }

@@ -1,0 +1,112 @@
+"""The control paths under /_kite/: faults, calls, rules and instance states as JSON.
+
+Answered to loopback and to the machine's own addresses only; a pretend host gets 403.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from typing import Any
+from urllib.parse import parse_qsl
+
+from localcloud.strict.call import Reply
+from localcloud.strict.calls import CallLog
+from localcloud.strict.faults import Fault, FaultScript, Kind
+from localcloud.strict.listen import Incoming
+
+_JSON = (("Content-Type", "application/json"),)
+_FIELDS = frozenset(f.name for f in fields(Fault))
+
+
+class Unacceptable(ValueError):
+    """What was sent to a control path cannot be used; the text says why."""
+
+
+def fault_from(value: Mapping[str, Any]) -> Fault:
+    """A fault from JSON; keys are those of Fault with dashes or underscores."""
+    named = {key.replace("-", "_"): inner for key, inner in value.items()}
+    unknown = set(named) - _FIELDS
+    if unknown:
+        raise Unacceptable(f"unknown fields {sorted(unknown)}; known are {sorted(_FIELDS)}")
+    try:
+        kind = Kind(named.pop("kind", ""))
+    except ValueError as error:
+        raise Unacceptable(f"kind must be one of {[k.value for k in Kind]}") from error
+    return Fault(kind=kind, **named)
+
+
+class Control:
+    """Routes of the control paths."""
+
+    def __init__(
+        self,
+        *,
+        faults: FaultScript,
+        calls: CallLog,
+        rules: Callable[[], dict[str, str]],
+        own: frozenset[str],
+        hands: Mapping[str, Callable[[Mapping[str, Any]], None]],
+    ) -> None:
+        self._faults = faults
+        self._calls = calls
+        self._rules = rules
+        self._own = own
+        self._hands = hands
+
+    def __call__(self, incoming: Incoming) -> Reply:
+        if not incoming.peer.startswith("127.") and incoming.peer not in self._own:
+            return _reply(403, {"error": "control paths answer this machine only"})
+        try:
+            status, value = self._route(incoming)
+        except (Unacceptable, json.JSONDecodeError, TypeError, ValueError) as error:
+            return _reply(400, {"error": str(error)})
+        return _reply(status, value)
+
+    def _route(self, incoming: Incoming) -> tuple[int, Any]:  # noqa: PLR0911 - a table of routes
+        name = incoming.path.removeprefix("/_kite/").rstrip("/")
+        match incoming.method, name:
+            case "GET", "faults":
+                return 200, self._faults_now()
+            case "POST", "faults":
+                return 200, {"numbers": self._arm(json.loads(incoming.body))}
+            case "DELETE", "faults":
+                self._faults.clear()
+                return 200, {}
+            case "GET", "calls":
+                return 200, self._calls_now(dict(parse_qsl(incoming.query)))
+            case "DELETE", "calls":
+                self._calls.clear()
+                return 200, {}
+            case "GET", "rules":
+                return 200, self._rules()
+            case "POST", hand if hand in self._hands:
+                self._hands[hand](json.loads(incoming.body or b"{}"))
+                return 200, {}
+            case _:
+                return 404, {"error": f"no control path {incoming.method} {incoming.path}"}
+
+    def _arm(self, value: Any) -> list[int]:
+        faults = [fault_from(one) for one in (value if isinstance(value, list) else [value])]
+        return [self._faults.add(fault) for fault in faults]
+
+    def _faults_now(self) -> list[dict[str, Any]]:
+        return [
+            {"number": number, "met": met, **asdict(fault)}
+            for number, fault, met in self._faults.all()
+        ]
+
+    def _calls_now(self, query: Mapping[str, str]) -> dict[str, Any]:
+        seen = self._calls.all(since=int(query.get("since", "0")), action=query.get("action", ""))
+        return {
+            "last": self._calls.last,
+            "writing": self._calls.writing,
+            "describing": self._calls.describing,
+            "by-action": self._calls.by_action(),
+            "calls": [asdict(one) for one in seen],
+        }
+
+
+def _reply(status: int, value: Any) -> Reply:
+    return Reply(status, json.dumps(value).encode(), "OK" if status < 400 else "control", _JSON)  # noqa: PLR2004

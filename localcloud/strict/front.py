@@ -1,0 +1,112 @@
+"""The way of one EC2 call: faults, rules, moto, rules again, faults again, log."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from localcloud.strict.call import Call, Refusal, Reply
+from localcloud.strict.calls import CallLog
+from localcloud.strict.chain import Chain
+from localcloud.strict.cloud import Cloud
+from localcloud.strict.faults import Fault, FaultScript, Kind, refusal_of
+from localcloud.strict.listen import Dropped, Incoming
+from localcloud.strict.wire import decode, form_of, refusal_reply, signed_for
+
+Control = Callable[[Incoming], Reply]
+
+
+class PlainFront:
+    """moto as it is: no rules, no faults, no log. For the local cloud's own loop."""
+
+    def __init__(self, cloud: Cloud, region: str) -> None:
+        self.cloud = cloud
+        self._region = region
+
+    def answer(self, incoming: Incoming) -> Reply:
+        try:
+            return self._serve(self._decode(incoming))
+        except Refusal as refusal:
+            return refusal_reply(refusal)
+
+    def _decode(self, incoming: Incoming) -> Call:
+        key, region, _ = signed_for(incoming.authorization)
+        form = form_of(incoming.body) or form_of(incoming.query.encode())
+        account = incoming.account or self.cloud.account_of(key)
+        return decode(form, account=account, region=region or self._region)
+
+    def _serve(self, call: Call) -> Reply:
+        with self.cloud.lock:
+            self.cloud.settle()
+            return self.cloud.forward(call)
+
+
+class StrictFront(PlainFront):
+    """What clients talk to."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        region: str,
+        *,
+        chain: Chain,
+        faults: FaultScript,
+        calls: CallLog,
+        control: Control,
+    ) -> None:
+        super().__init__(cloud, region)
+        self._chain = chain
+        self._faults = faults
+        self._calls = calls
+        self._control = control
+        self._pause = threading.Event()
+
+    def answer(self, incoming: Incoming) -> Reply:
+        if incoming.path.startswith("/_kite/"):
+            return self._control(incoming)
+        return super().answer(incoming)
+
+    def _serve(self, call: Call) -> Reply:
+        code = "dropped"
+        try:
+            reply = self._with_faults(call)
+            code = reply.code
+        except Refusal as refusal:
+            code = refusal.code
+            raise
+        finally:
+            self._calls.note(call, self.cloud.clock(), code)
+        return reply
+
+    def _with_faults(self, call: Call) -> Reply:
+        met = self._faults.meeting(call, self.cloud.zone_of(call))
+        for fault in met:
+            self._before(fault)
+        reply = self._with_rules(call)
+        for fault in met:
+            self._after(fault)
+        return reply
+
+    def _before(self, fault: Fault) -> None:
+        if fault.kind is Kind.RESET:
+            raise Dropped
+        if fault.kind is Kind.DELAY:
+            self._pause.wait(fault.seconds)
+        refusal = refusal_of(fault)
+        if refusal is not None:
+            raise refusal
+
+    def _after(self, fault: Fault) -> None:
+        if fault.kind is Kind.LOST_REPLY:
+            raise Dropped
+        if fault.kind is Kind.DELAY_REPLY:
+            self._pause.wait(fault.seconds)
+
+    def _with_rules(self, call: Call) -> Reply:
+        with self.cloud.lock:
+            self.cloud.settle()
+            return self._chain.run(call, self.cloud)
+
+    def stop(self) -> None:
+        """End every wait of a delay at once."""
+        self._pause.set()
