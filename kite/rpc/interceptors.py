@@ -1,0 +1,97 @@
+"""The server's wrapper round every Kite method: request id in, failures out whole.
+
+Only methods of `kite.v1` are wrapped: the standard health `Watch` is a coroutine that writes to
+its context, not an async generator, and a wrapper that assumed otherwise would break it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NoReturn, TypeAlias
+
+import grpc
+import structlog
+
+from kite.errors import Internal, KiteError
+from kite.rpc import caller, failures
+from kite.telemetry import logs
+
+_log = logs.get(__name__)
+_Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+async def _abort(context: _Context, method: str, error: Exception) -> NoReturn:
+    if not isinstance(error, KiteError):
+        _log.error("call failed by a defect", method=method, exc_info=error)
+        error = Internal("an internal fault; the request id finds it in the log")
+    await context.abort(
+        failures.STATUS[type(error)], str(error), trailing_metadata=failures.trailers(error)
+    )
+
+
+def _enter(context: _Context) -> None:
+    metadata = dict(context.invocation_metadata() or ())
+    given = str(metadata.get(caller.REQUEST_ID_KEY, "")) or caller.new_request_id()
+    caller.request_id.set(given)
+    structlog.contextvars.bind_contextvars(request_id=given)
+
+
+class Failures(grpc.aio.ServerInterceptor):
+    """Turns raised failures into trailers, for unary and streaming answers alike."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[
+            [grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]
+        ],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        handler: Any = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or not method.startswith("/kite.v1."):
+            return handler  # type: ignore[no-any-return]
+        if handler.response_streaming:
+            return _stream(handler, method)
+        return _single(handler, method)
+
+
+def _single(handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
+    inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
+    build = (
+        grpc.stream_unary_rpc_method_handler
+        if handler.request_streaming
+        else grpc.unary_unary_rpc_method_handler
+    )
+
+    async def call(request: Any, context: _Context) -> Any:
+        _enter(context)
+        try:
+            return await inner(request, context)
+        except (asyncio.CancelledError, grpc.aio.AbortError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary: every failure gets a name here
+            await _abort(context, method, error)
+
+    return build(call, handler.request_deserializer, handler.response_serializer)
+
+
+def _stream(handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
+    inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
+    build = (
+        grpc.stream_stream_rpc_method_handler
+        if handler.request_streaming
+        else grpc.unary_stream_rpc_method_handler
+    )
+
+    async def call(request: Any, context: _Context) -> AsyncIterator[Any]:
+        _enter(context)
+        try:
+            async for answer in inner(request, context):
+                yield answer
+        except (asyncio.CancelledError, grpc.aio.AbortError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary: every failure gets a name here
+            await _abort(context, method, error)
+
+    return build(call, handler.request_deserializer, handler.response_serializer)

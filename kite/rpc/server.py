@@ -1,0 +1,63 @@
+"""A gRPC server of Kite: failures cross whole, health and reflection answer, drain is graceful."""
+
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from kite.rpc.interceptors import Failures
+
+MAX_MESSAGE_BYTES = 4 << 20
+MAX_CONCURRENT = 1024
+_OPTIONS = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it silently
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+]
+
+
+class RpcServer:
+    """Add servicers, start, drain.
+
+    Raises (start):
+        RuntimeError: the address cannot be bound.
+    """
+
+    def __init__(self, listen: str) -> None:
+        self._listen = listen
+        self._names: list[str] = []
+        self._health = health.aio.HealthServicer()
+        self._server = grpc.aio.server(
+            interceptors=[Failures()], options=_OPTIONS, maximum_concurrent_rpcs=MAX_CONCURRENT
+        )
+
+    def add(
+        self, register: Callable[[Any, grpc.aio.Server], None], servicer: Any, name: str
+    ) -> None:
+        """`register` is the generated add_…_to_server; `name` the full service name."""
+        register(servicer, self._server)
+        self._names.append(name)
+
+    async def start(self) -> int:
+        """Bind and serve; answers the port."""
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        reflected = (*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(reflected, self._server)
+        port = self._server.add_insecure_port(self._listen)
+        await self._server.start()
+        await self.set_serving(serving=True)
+        return port
+
+    async def set_serving(self, *, serving: bool) -> None:
+        status = health_pb2.HealthCheckResponse
+        state = status.SERVING if serving else status.NOT_SERVING
+        for name in ("", *self._names):
+            await self._health.set(name, state)
+
+    async def drain(self, grace_seconds: float = 5.0) -> None:
+        """Say NOT_SERVING, let running calls end for `grace_seconds`, then stop."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace_seconds)

@@ -1,0 +1,108 @@
+"""Settings from environment and `.env`, read once in `__main__` and passed on frozen.
+
+A service subclasses `Common` and adds fields whose names start with its own word
+(`bff_…`, `registry_…`, `provisioner_…`, `whitelist_…`); the environment name is the field name in
+capitals behind `KITE_`. Unknown `KITE_` names are refused; secrets are masked when shown.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "KITE_"
+T = TypeVar("T", bound="Common")
+SERVICES = ("BFF", "REGISTRY", "PROVISIONER", "WHITELIST")
+# Names that other programs of ours read: the demo's hand-over file, the command line, tests, chaos.
+OUTSIDE = frozenset(
+    {"KITE_URL", "KITE_CLIENT_A", "KITE_CLIENT_B", "KITE_LOGS", "KITE_CACHE", "KITE_USER"}
+)
+OUTSIDE_PREFIXES = ("KITE_TEST_", "KITE_DEMO_", "KITE_LOCALCLOUD_", "KITE_CRASH_")
+
+
+class Common(BaseSettings):
+    """What every service needs to know."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=None, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    install: str = Field(
+        "kite1",
+        pattern=r"^[a-z0-9]{2,16}$",
+        description="Id of this install, in every tag and token; fixed while clusters live.",
+    )
+    secret: SecretStr = Field(
+        SecretStr(""),
+        description="Install secret, 16+ characters; passwords and SSH keys derive from it.",
+    )
+    region: str = Field("us-east-1", description="AWS region of the clusters.")
+    ec2_endpoint: str = Field("", description="Other EC2 endpoint (local cloud); empty = AWS.")
+    registry: str = Field("127.0.0.1:50051", description="host:port of the registry.")
+    provisioner: str = Field("127.0.0.1:50052", description="host:port of the provisioner.")
+    whitelist: str = Field("127.0.0.1:50053", description="host:port of the whitelist service.")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Log level.")
+    log_format: str = Field(
+        "auto",
+        pattern="^(auto|json|console)$",
+        description="auto = readable on a terminal, else JSON.",
+    )
+
+
+class SettingsRefused(Exception):
+    """The settings cannot be used; the text names each fault, one per line."""
+
+
+def _from_file(path: Path) -> dict[str, str]:
+    """`NAME=value` lines of a .env file; `#` starts a comment line."""
+    found = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        text = line.strip().removeprefix("export ")
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise SettingsRefused(f"{path}:{number}: expected NAME=value")
+        found[name.strip()] = value.strip().strip("\"'")
+    return found
+
+
+def _known(name: str, cls: type[Common]) -> bool:
+    own = name.removeprefix(PREFIX).lower() in cls.model_fields
+    others = any(
+        name.startswith(f"{PREFIX}{service}_")
+        and not any(f.startswith(f"{service.lower()}_") for f in cls.model_fields)
+        for service in SERVICES
+    )
+    return own or others or name in OUTSIDE or name.startswith(OUTSIDE_PREFIXES)
+
+
+def load(cls: type[T], environ: Mapping[str, str] | None = None) -> T:
+    """Read `.env` of the working directory, then the environment (which wins).
+
+    Raises:
+        SettingsRefused: unknown KITE_ name, or a value that does not fit; every fault is named.
+    """
+    environ = os.environ if environ is None else environ
+    file = Path(environ.get("KITE_ENV_FILE", ".env"))
+    values = (_from_file(file) if file.is_file() else {}) | {
+        k: v for k, v in environ.items() if k != "KITE_ENV_FILE"
+    }
+    ours = {k: v for k, v in values.items() if k.startswith(PREFIX)}
+    unknown = sorted(name for name in ours if not _known(name, cls))
+    if unknown:
+        raise SettingsRefused(
+            "\n".join(f"{name}: unknown setting; see .env.example" for name in unknown)
+        )
+    fields = {k.removeprefix(PREFIX).lower(): v for k, v in ours.items()}
+    try:
+        return cls.model_validate({k: v for k, v in fields.items() if k in cls.model_fields})
+    except ValidationError as refused:
+        lines = [
+            f"{PREFIX}{'_'.join(str(p) for p in e['loc']).upper()}: {e['msg']}"
+            for e in refused.errors()
+        ]
+        raise SettingsRefused("\n".join(lines)) from None

@@ -1,0 +1,38 @@
+"""One JSON line per event on standard output; a readable form on a terminal.
+
+Control characters in values are escaped by the renderers, so a value can never forge a line.
+"""
+
+import logging
+import sys
+
+import structlog
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def start(service: str, *, level: str = "info", form: str = "auto") -> None:
+    """Configure logging of this process once; `form` is auto, json or console."""
+    console = form == "console" or (form == "auto" and sys.stdout.isatty())
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer() if console else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.PrintLoggerFactory(),
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+
+
+def get(name: str) -> structlog.typing.FilteringBoundLogger:
+    """Logger that names the module it speaks for."""
+    log: structlog.typing.FilteringBoundLogger = structlog.get_logger(module=name)
+    return log
