@@ -7,7 +7,7 @@ status code and `google.rpc` details (ErrorInfo, BadRequest, RetryInfo).
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc import StatusCode
-from grpc.aio import AioRpcError, Metadata
+from grpc.aio import AioRpcError
 
 from kite import errors
 from kite.errors import KiteError
@@ -101,8 +101,9 @@ def _detail_messages(
     return found
 
 
-def trailers(error: KiteError) -> Metadata:
-    return Metadata(
+def trailers(error: KiteError) -> tuple[tuple[str, bytes], ...]:
+    """What rides behind the status; `abort` takes a plain tuple only."""
+    return (
         (TRAILER, to_message(error).SerializeToString()),
         (DETAILS, _details(error).SerializeToString()),
     )
