@@ -61,6 +61,10 @@ class Call:
         values = {**self.params.values, **changes}
         return replace(self, params=Params({k: v for k, v in values.items() if v is not None}))
 
+    def only(self, **values: Any) -> Call:
+        """The same action with these parameters and no others."""
+        return replace(self, params=Params(values))
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -82,15 +86,17 @@ class Refusal(Exception):
         self.status = status
 
 
-def walk(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every (name, scalar) pair below a decoded parameter, depth first."""
+def walk(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Every (name, scalar) pair below a decoded parameter, depth first.
+
+    The scalars of a list go by the list's name.
+    """
     match value:
         case Mapping():
-            for name, inner in value.items():
-                if isinstance(inner, (Mapping, list)):
-                    yield from walk(inner)
-                else:
-                    yield name, inner
+            for key, inner in value.items():
+                yield from walk(inner, key)
         case list():
             for inner in value:
-                yield from walk(inner)
+                yield from walk(inner, name)
+        case _:
+            yield name, value

@@ -8,11 +8,76 @@ from contextlib import contextmanager
 from localcloud.strict.call import Call, Reply
 from localcloud.strict.cloud import Cloud
 from localcloud.strict.rule import EVERY, Rule
+from localcloud.strict.rules import (
+    addresses,
+    group_rules,
+    groups,
+    ids,
+    interfaces,
+    launches,
+    lifetimes,
+    naming,
+    paging,
+    states,
+    tags,
+    tokens,
+    volumes,
+)
 
 
 def every_rule() -> list[Rule]:
-    """Fresh rules: cheap refusals first, then tokens, then what needs the cloud's state."""
-    return []
+    """Fresh rules: shapes and sizes first, then tokens, then what needs the cloud's state.
+
+    Rules that rewrite a call come late: a token is compared with what the client sent.
+    """
+    return [
+        ids.MalformedIds(),
+        paging.PageSizes(),
+        paging.FilterValues(),
+        tags.TagLimits(),
+        naming.GroupNames(),
+        naming.RuleDescriptions(),
+        naming.KeyNames(),
+        group_rules.PortRanges(),
+        volumes.VolumeSizes(),
+        interfaces.LaunchShape(),
+        launches.UserData(),
+        tokens.ClientTokens(),
+        tokens.TokenFilter(),
+        tags.TaggedThings(),
+        tags.TagsEnd(),
+        naming.KeyPairIds(),
+        launches.InstanceTypes(),
+        launches.Images(),
+        launches.LaunchKeys(),
+        groups.GroupsPerInterface(),
+        groups.GroupInUse(),
+        groups.InterfaceInUse(),
+        groups.NewGroupTags(),
+        group_rules.DuplicateRules(),
+        group_rules.RuleLimit(),
+        group_rules.WholeRevoke(),
+        states.PowerStates(),
+        states.ModifyStates(),
+        volumes.VolumeGrowth(),
+        volumes.Attaching(),
+        addresses.AddressQuota(),
+        addresses.AssociateStates(),
+        addresses.Association(),
+        addresses.ReleaseStates(),
+        group_rules.CanonicalCidrs(),
+        launches.LaunchCounts(),
+        interfaces.DefaultSubnet(),
+        volumes.RootVolume(),
+        interfaces.InterfaceTags(),
+        interfaces.InterfacesEnd(),
+        paging.InstancePages(),
+        interfaces.TerminatedIsBare(),
+        interfaces.InstanceGroups(),
+        addresses.PublicNames(),
+        lifetimes.InstanceLifetimes(),
+        addresses.AddressesOutlive(),
+    ]
 
 
 class Chain:
@@ -33,7 +98,8 @@ class Chain:
         return {rule.name: rule.document for rule in self._rules.values()}
 
     def install(self) -> None:
-        for rule in self._on():
+        """Let rules reach into moto; those first in the list stand outermost."""
+        for rule in reversed(self._on()):
             rule.install(self._cloud)
 
     def remove(self) -> None:
@@ -55,14 +121,11 @@ class Chain:
 
     def _switch(self, names: Iterable[str], *, off: bool) -> None:
         with self._cloud.lock:
+            self.remove()
             for name in names:
-                rule = self._rules[name]
-                if off:
-                    rule.remove(self._cloud)
-                    self._off.add(name)
-                else:
-                    self._off.discard(name)
-                    rule.install(self._cloud)
+                known = self._rules[name].name
+                self._off.add(known) if off else self._off.discard(known)
+            self.install()
             self._by_action.clear()
 
     def _on(self) -> list[Rule]:
@@ -76,15 +139,16 @@ class Chain:
         return self._by_action[action]
 
     def run(self, call: Call, cloud: Cloud) -> Reply:
-        """Ask every rule, then moto, then every rule about what happened."""
-        asked = self._for(call.action)
-        for rule in asked:
+        """Ask every rule, then moto, then tell every rule what came of the call it saw."""
+        asked: list[tuple[Rule, Call]] = []
+        for rule in self._for(call.action):
+            asked.append((rule, call))
             answer = rule.before(call, cloud)
             if isinstance(answer, Reply):
                 return answer
             call = answer
         reply = cloud.forward(call)
         if reply.code == "OK":
-            for rule in asked:
-                reply = rule.after(call, reply, cloud)
+            for rule, seen in asked:
+                reply = rule.after(seen, reply, cloud)
         return reply

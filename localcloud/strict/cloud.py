@@ -7,15 +7,15 @@ look and moto's act must be one step.
 from __future__ import annotations
 
 import io
-import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from ipaddress import IPv4Network
 from typing import Any
 
 from localcloud.strict.call import Call, Refusal, Reply
 from localcloud.strict.knobs import Knobs
 from localcloud.strict.life import CODES, FOREVER, GONE, LifeBook, State
+from localcloud.strict.look import Looking
 from localcloud.strict.patches import Patches
 from localcloud.strict.pool import AddressPool, PoolEmpty
 from localcloud.strict.wire import FORM, XML, code_in, encode
@@ -24,7 +24,7 @@ Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Any]
 
 
-class Cloud:
+class Cloud(Looking):
     """The one cloud of this process."""
 
     def __init__(
@@ -84,48 +84,6 @@ class Cloud:
             used.update(address.public_ip for address in backend.addresses)
         self.pool.keep_only(used)
 
-    # -- looking --------------------------------------------------------------------------
-
-    def account_of(self, access_key: str) -> str:
-        """The account an access key belongs to, as moto decides it."""
-        from moto.iam.models import get_account_id_from
-
-        return os.environ.get("MOTO_ACCOUNT_ID") or get_account_id_from(access_key)
-
-    def backend(self, call: Call) -> Any:
-        """The backend of moto for the account and region a call is meant for."""
-        from moto.ec2.models import ec2_backends
-
-        return ec2_backends[call.account][call.region]
-
-    def backends(self) -> Iterator[Any]:
-        """Every backend that exists by now."""
-        from moto.ec2.models import ec2_backends
-
-        for regions in list(ec2_backends.values()):
-            yield from list(regions.values())
-
-    def zone_of(self, call: Call) -> str:
-        """The availability zone a launch asks for: by name, by subnet, or none."""
-        zone = call.params.struct("Placement").text("AvailabilityZone")
-        if zone:
-            return zone
-        subnet_id = call.params.text("SubnetId") or next(
-            (n.text("SubnetId") for n in call.params.structs("NetworkInterfaces")), ""
-        )
-        for zones in self.backend(call).subnets.values() if subnet_id else ():
-            if subnet_id in zones:
-                return str(zones[subnet_id].availability_zone)
-        return ""
-
-    def instance(self, instance_id: str) -> Any | None:
-        """The instance as moto has it, whatever its region."""
-        for backend in self.backends():
-            found = backend.get_instance_by_id(instance_id)
-            if found is not None:
-                return found
-        return None
-
     # -- time -----------------------------------------------------------------------------
 
     def begin(self, instance: Any, state: State) -> None:
@@ -138,7 +96,16 @@ class Cloud:
         }[state]
         if seconds > 0:
             self._set_state(instance, state)
-        self._life.begin(instance.id, state, self.clock() + seconds)
+            self._life.begin(instance.id, state, self.clock() + seconds)
+        elif state == State.TERMINATED:
+            self._forget(instance)
+
+    def begin_ending(self, instance: Any) -> None:
+        """An instance was terminated: let it shut down, then stay visible for a while."""
+        if self.knobs.shutting_down_seconds > 0:
+            self.begin(instance, State.SHUTTING_DOWN)
+        else:
+            self.begin(instance, State.TERMINATED)
 
     def settle(self) -> None:
         """Let every state change happen whose time has come."""

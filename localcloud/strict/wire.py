@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import replace
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -99,3 +100,14 @@ def code_in(status: int, body: bytes) -> str:
         return "OK"
     found = _CODE.search(body)
     return found[1].decode() if found else f"HTTP{status}"
+
+
+def with_tag_set(reply: Reply, action: str, tags: list[tuple[str, str]]) -> Reply:
+    """The reply of `action` with a tagSet at its end."""
+    items = "".join(
+        f"<item><key>{escape(key)}</key><value>{escape(value)}</value></item>"
+        for key, value in tags
+    )
+    end = f"</{action}Response>".encode()
+    body = reply.body.replace(end, f"<tagSet>{items}</tagSet>".encode() + end)
+    return replace(reply, body=body)

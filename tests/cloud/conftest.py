@@ -1,9 +1,9 @@
 """The strict EC2 for tests: started once, empty at the start of every test.
 
-    def test_x(strict_ec2):
-        ec2 = strict_ec2.client()                  # boto3, us-east-1
-        with strict_ec2.api.chain.without("client-token"): ...
-        strict_ec2.clock.advance(60)
+def test_x(strict_ec2):
+    ec2 = strict_ec2.client()                  # boto3, us-east-1
+    with strict_ec2.api.chain.without("client-token"): ...
+    strict_ec2.clock.advance(60)
 """
 
 from __future__ import annotations

@@ -11,7 +11,9 @@ from localcloud.strict.server import Ec2Api
 
 def test_a_launch_and_a_describe(strict_ec2):
     ec2 = strict_ec2.client()
-    made = ec2.run_instances(ImageId="ami-785db401", InstanceType="m5.large", MinCount=1, MaxCount=1)
+    made = ec2.run_instances(
+        ImageId="ami-785db401", InstanceType="m5.large", MinCount=1, MaxCount=1
+    )
     seen = ec2.describe_instances(InstanceIds=[made["Instances"][0]["InstanceId"]])
     assert seen["Reservations"][0]["Instances"][0]["State"]["Name"] == "running"
 

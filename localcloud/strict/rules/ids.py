@@ -1,0 +1,49 @@
+"""Resource ids must look like ids."""
+
+from __future__ import annotations
+
+import re
+
+from localcloud.strict.call import Call, Refusal, Reply, walk
+from localcloud.strict.cloud import Cloud
+from localcloud.strict.rule import EVERY, Rule
+
+_SHAPE = re.compile(r"(?:[0-9a-f]{8}|[0-9a-f]{17})")
+_KINDS = {
+    "InstanceId": ("i-", "InvalidInstanceID.Malformed"),
+    "InstanceIds": ("i-", "InvalidInstanceID.Malformed"),
+    "GroupId": ("sg-", "InvalidGroupId.Malformed"),
+    "GroupIds": ("sg-", "InvalidGroupId.Malformed"),
+    "SecurityGroupIds": ("sg-", "InvalidGroupId.Malformed"),
+    "VolumeId": ("vol-", "InvalidVolumeID.Malformed"),
+    "VolumeIds": ("vol-", "InvalidVolumeID.Malformed"),
+    "ImageId": ("ami-", "InvalidAMIID.Malformed"),
+    "ImageIds": ("ami-", "InvalidAMIID.Malformed"),
+    "NetworkInterfaceId": ("eni-", "InvalidNetworkInterfaceId.Malformed"),
+    "NetworkInterfaceIds": ("eni-", "InvalidNetworkInterfaceId.Malformed"),
+}
+
+
+def id_verdict(parameter: str, value: str) -> Refusal | None:
+    """May `value` stand under `parameter`?"""
+    if parameter not in _KINDS:
+        return None
+    prefix, code = _KINDS[parameter]
+    if value.startswith(prefix) and _SHAPE.fullmatch(value.removeprefix(prefix)):
+        return None
+    return Refusal(code, f'Invalid id: "{value}" (expecting "{prefix}...")')
+
+
+class MalformedIds(Rule):
+    """An id of the wrong shape is Malformed, not NotFound."""
+
+    name = "malformed-ids"
+    document = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html"
+    actions = EVERY
+
+    def before(self, call: Call, cloud: Cloud) -> Call | Reply:
+        for parameter, value in walk(call.params.values):
+            refusal = id_verdict(parameter, str(value))
+            if refusal is not None and cloud.exists(call, str(value)) is not True:
+                raise refusal
+        return call
