@@ -1,0 +1,143 @@
+"""What every Kite module does on a host: run programs, write files whole, hold the host lock.
+
+Runs on the managed host with its own Python (3.8 or newer) and the standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import typing as t
+
+if t.TYPE_CHECKING:
+    from ansible.module_utils.basic import AnsibleModule
+
+LOCK = "/run/kite-install.lock"
+JOURNAL_LINES = 25
+
+
+class Refused(Exception):  # noqa: N818 - a refusal with a reason word, not a crash
+    """The host cannot be brought to the wanted state; `reason` is UPPER_SNAKE."""
+
+    def __init__(self, reason: str, message: str, **more: object) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.more = more
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> t.Iterator[None]:
+    """Wait until no other run changes this host; the lock dies with its process."""
+    with open(LOCK, "w", encoding="ascii") as lock:  # noqa: PTH123 - held open, not read
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def answer(module: AnsibleModule, work: t.Callable[[], t.Dict[str, t.Any]]) -> None:  # noqa: UP006
+    """Do the work under the host lock and end the module with its result or its reason."""
+    try:
+        with one_at_a_time():
+            result = work()
+    except Refused as refusal:
+        module.fail_json(msg=str(refusal), reason=refusal.reason, **refusal.more)
+    except OSError as error:
+        full = error.errno in {28, 122}  # ENOSPC, EDQUOT
+        module.fail_json(msg=str(error), reason="DISK_FULL" if full else "TASK_FAILED")
+    else:
+        module.exit_json(**result)
+
+
+def run(*argv: str, check: bool = True, timeout: float = 600) -> subprocess.CompletedProcess[str]:
+    """Run a program by argument list; a non-zero end is a Refused naming it and its words."""
+    environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    if shutil.which(argv[0]) is None:
+        if check:
+            raise Refused("TASK_FAILED", "{} is not on this host".format(argv[0]))
+        return subprocess.CompletedProcess(argv, 127, "", "not on this host")
+    done = subprocess.run(  # noqa: S603 - argument lists only, never a shell
+        argv, capture_output=True, text=True, check=False, timeout=timeout, env=environment
+    )
+    if check and done.returncode:
+        words = (done.stderr or done.stdout).strip()[-800:]
+        raise Refused("TASK_FAILED", "{} ended with {}: {}".format(argv[0], done.returncode, words))
+    return done
+
+
+def need_program(name: str, package: str) -> None:
+    """Install the package of a missing program, waiting for whoever holds the package lock."""
+    if shutil.which(name):
+        return
+    if shutil.which("apt-get"):
+        argv = ["apt-get", "-y", "-o", "DPkg::Lock::Timeout=600", "--no-install-recommends"]
+        done = run(*argv, "install", package, check=False, timeout=900)
+        if done.returncode:
+            run("apt-get", "-o", "DPkg::Lock::Timeout=600", "update", check=False, timeout=900)
+            done = run(*argv, "install", package, check=False, timeout=900)
+    else:
+        done = run("dnf", "-y", "install", package, check=False, timeout=900)
+    if done.returncode:
+        words = (done.stderr or done.stdout).strip()[-400:]
+        raise Refused("PACKAGE_UNAVAILABLE", "cannot install {}: {}".format(package, words))
+
+
+def sha256_of(path: str) -> str:
+    """Digest of a file; empty when it is not there."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - hosts may run Python 3.8
+            return hashlib.sha256(file.read()).hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def text_of(path: str) -> str:
+    """Text of a file; empty when it is not there."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+def mode_of(path: str) -> int:
+    """Permission bits of a file; -1 when it is not there."""
+    try:
+        return os.stat(path).st_mode & 0o7777
+    except FileNotFoundError:
+        return -1
+
+
+def write_whole(path: str, text: str, mode: int) -> None:
+    """Replace a file in one step, so that no reader and no crash ever sees half of it."""
+    folder = os.path.dirname(path)
+    os.makedirs(folder, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=folder, prefix=".kite-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(part, mode)
+        os.rename(part, path)
+    except BaseException:
+        os.unlink(part)
+        raise
+
+
+def put(path: str, text: str, mode: int, *, pretend: bool) -> bool:
+    """Make the file so; answers whether it had to change. `pretend` only answers."""
+    same = text_of(path) == text and mode_of(path) == mode
+    if not same and not pretend:
+        write_whole(path, text, mode)
+    return not same
+
+
+def journal_tail(unit: str) -> t.List[str]:  # noqa: UP006
+    """The last lines a unit wrote, for the reader who has to find out why."""
+    argv = ["journalctl", "--unit", unit, "--no-pager", "--output", "cat"]
+    done = run(*argv, "--lines", str(JOURNAL_LINES), check=False, timeout=20)
+    return [line[:400] for line in done.stdout.splitlines()]

@@ -1,0 +1,167 @@
+#!/usr/bin/python
+"""Fetch an archive, check it, and put its files in place in one step."""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+import typing as t
+import urllib.error
+import urllib.request
+import zipfile
+import zlib
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.kite_host import Refused, answer, text_of
+from ansible.module_utils.kite_unpack import BadArchive, unpack_milvus_wheel, unpack_tar
+
+DOCUMENTATION = """
+module: kite_tree
+short_description: Fetch an archive, check it, and put its files in place in one step
+description:
+  - The folder appears whole or not at all; a wrong checksum never leaves a file behind.
+options:
+  url: {type: str, required: true, description: Where the archive is (http or https).}
+  sha256: {type: str, required: true, description: Checksum of the archive.}
+  dest: {type: path, required: true, description: Folder to make.}
+  kind: {type: str, choices: [tree, wheel], default: tree, description: A tar or the wheel.}
+  strip: {type: int, default: 0, description: Leading folders to drop from names in a tar.}
+  free_mib: {type: int, default: 0, description: Free space that must be there.}
+  timeout: {type: int, default: 30, description: Seconds without a byte before trying again.}
+  tries: {type: int, default: 5, description: How often an unreachable address is tried.}
+author: [Kite]
+"""
+
+MARK = ".sha256"
+CHUNK = 1 << 20
+
+
+class Hashing:
+    """A stream that keeps the digest of all that went through it."""
+
+    def __init__(self, stream: t.IO[bytes], length: int) -> None:
+        self._stream = stream
+        self._digest = hashlib.sha256()
+        self._left = length
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._digest.update(data)
+        self._left -= len(data)
+        if not data and self._left > 0:
+            raise ConnectionError("the connection ended {} bytes too early".format(self._left))
+        return data
+
+    def finish(self) -> str:
+        """Read what the unpacker left and answer the digest of the whole."""
+        while self.read(CHUNK):
+            pass
+        return self._digest.hexdigest()
+
+
+def fetch(params: t.Dict[str, t.Any]) -> t.IO[bytes]:  # noqa: UP006
+    """Open the address, trying again with growing pauses while nobody answers."""
+    url = params["url"]
+    if not url.startswith(("http://", "https://")):
+        raise Refused("PACKAGE_UNAVAILABLE", "{!r} is not an http(s) address".format(url))
+    for left in reversed(range(params["tries"])):
+        try:
+            return urllib.request.urlopen(url, timeout=params["timeout"])  # type: ignore[no-any-return]  # noqa: S310
+        except urllib.error.HTTPError as error:
+            final = error.code < 500 and error.code != 429
+            words = "{} {}".format(error.code, error.reason)
+        except OSError as error:
+            final, words = False, str(error)
+        if final or not left:
+            raise Refused("PACKAGE_UNAVAILABLE", "{}: {}".format(url, words))
+        time.sleep(0.25 * 2 ** (params["tries"] - left))
+    raise Refused("PACKAGE_UNAVAILABLE", "{}: never tried".format(url))
+
+
+def unpack(params: t.Dict[str, t.Any], folder: str) -> str:  # noqa: UP006
+    """Fill the folder and answer the digest of what came."""
+    with fetch(params) as answer_stream:
+        stream = Hashing(answer_stream, getattr(answer_stream, "length", None) or 0)
+        if params["kind"] == "tree":
+            unpack_tar(t.cast("t.IO[bytes]", stream), folder, params["strip"])
+            return stream.finish()
+        wheel = os.path.join(folder, ".wheel")
+        with open(wheel, "wb") as file:  # noqa: PTH123 - hosts may run Python 3.8
+            shutil.copyfileobj(t.cast("t.IO[bytes]", stream), file, CHUNK)
+    digest = stream.finish()
+    if digest == params["sha256"]:
+        unpack_milvus_wheel(wheel, folder, os.cpu_count() or 1)
+    os.unlink(wheel)
+    return digest
+
+
+def build(params: t.Dict[str, t.Any], part: str) -> None:  # noqa: UP006
+    """Make the folder complete, or say in one word what is wrong with the archive."""
+    broken: t.Optional[Exception] = None  # noqa: UP045
+    digest = ""
+    try:
+        digest = unpack(params, part)
+    except (BadArchive, tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error) as error:
+        broken = error
+    except (EOFError, TimeoutError, ConnectionError) as error:
+        raise Refused("PACKAGE_UNAVAILABLE", "{}: {}".format(params["url"], error)) from error
+    if broken is not None or digest != params["sha256"]:
+        what = str(broken) if broken else "sha256 is {}, not {}".format(digest, params["sha256"])
+        raise Refused("CHECKSUM_MISMATCH", "{}: {}".format(params["url"], what)) from broken
+    with open(os.path.join(part, MARK), "w", encoding="ascii") as file:  # noqa: PTH123
+        file.write(digest)
+    os.chmod(part, 0o755)
+
+
+def place(params: t.Dict[str, t.Any]) -> None:  # noqa: UP006
+    """Build beside the place and rename; remove what killed runs left there."""
+    parent, name = os.path.split(params["dest"].rstrip("/"))
+    os.makedirs(parent, exist_ok=True)
+    for old in os.listdir(parent):
+        if old.startswith(".part-"):
+            shutil.rmtree(os.path.join(parent, old), ignore_errors=True)
+    free = shutil.disk_usage(parent).free >> 20
+    if free < params["free_mib"]:
+        words = "{} has {} MiB free, {} are needed".format(parent, free, params["free_mib"])
+        raise Refused("DISK_FULL", words)
+    part = tempfile.mkdtemp(dir=parent, prefix=".part-")
+    try:
+        build(params, part)
+        shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
+        os.rename(part, os.path.join(parent, name))
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def main() -> None:
+    """Entry point of the module."""
+    spec = {
+        "url": {"type": "str", "required": True},
+        "sha256": {"type": "str", "required": True},
+        "dest": {"type": "path", "required": True},
+        "kind": {"type": "str", "choices": ["tree", "wheel"], "default": "tree"},
+        "strip": {"type": "int", "default": 0},
+        "free_mib": {"type": "int", "default": 0},
+        "timeout": {"type": "int", "default": 30},
+        "tries": {"type": "int", "default": 5},
+    }
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
+
+    def work() -> t.Dict[str, t.Any]:  # noqa: UP006
+        mark = text_of(os.path.join(module.params["dest"], MARK))
+        missing = mark != module.params["sha256"]
+        if missing and not module.check_mode:
+            place(module.params)
+        return {"changed": missing}
+
+    answer(module, work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+#!/usr/bin/python
+"""Replace the root password every Milvus is born with, and prove that it opens nothing."""
+
+from __future__ import annotations
+
+import base64
+import time
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.kite_grpc import call, fields, text_field
+from ansible.module_utils.kite_host import Refused, answer
+
+DOCUMENTATION = """
+module: milvus_root_password
+short_description: Replace the root password every Milvus is born with
+description:
+  - Talks to Milvus on this host itself, so the password travels inside SSH only.
+  - A password that somebody changed since is left alone; what counts is that the default one
+    opens nothing.
+options:
+  password: {type: str, default: '', description: The password to set; empty only checks.}
+  port: {type: int, default: 19530, description: gRPC port of Milvus on this host.}
+  timeout: {type: int, default: 30, description: How long Milvus may take to answer.}
+author: [Kite]
+"""
+
+SERVICE = "/milvus.proto.milvus.MilvusService/"
+BORN_WITH = "Milvus"
+SUCCESS = 0
+
+
+def encoded(text: str) -> str:
+    """Base64, as Milvus wants credentials."""
+    return base64.b64encode(text.encode()).decode()
+
+
+def code_of(status: bytes) -> int:
+    """The error code of a Milvus status: the new field, else the old one."""
+    found = {index: value for index, value in fields(status) if isinstance(value, int)}
+    return found.get(3) or found.get(1) or SUCCESS
+
+
+class Door:
+    """Milvus on this host, asked as root."""
+
+    def __init__(self, port: int, timeout: float) -> None:
+        self._address = ("127.0.0.1", port)
+        self._until = time.monotonic() + timeout
+
+    def _ask(self, method: str, password: str, message: bytes) -> t.Optional[bytes]:  # noqa: UP045
+        metadata = {"authorization": encoded("root:" + password)}
+        while True:
+            try:
+                return call(self._address, SERVICE + method, metadata, message, 5)
+            except (OSError, ValueError, IndexError) as error:
+                if time.monotonic() > self._until:
+                    words = "Milvus does not answer on port {}: {}".format(self._address[1], error)
+                    raise Refused("NOT_HEALTHY", words) from error
+            time.sleep(0.05)
+
+    def opens(self, password: str) -> bool:
+        """Whether root may list the users with this password."""
+        while True:
+            reply = self._ask("ListCredUsers", password, b"")
+            if reply is None:
+                return False
+            status = next((v for i, v in fields(reply) if i == 1 and isinstance(v, bytes)), b"")
+            if code_of(status) == SUCCESS:
+                return True
+            if time.monotonic() > self._until:
+                raise Refused("NOT_HEALTHY", "Milvus cannot list its users yet")
+            time.sleep(0.05)
+
+    def change(self, old: str, new: str) -> None:
+        """Give root another password."""
+        words = ((2, "root"), (3, encoded(old)), (4, encoded(new)))
+        message = b"".join(text_field(index, value) for index, value in words)
+        reply = self._ask("UpdateCredential", old, message)
+        if reply is None or code_of(reply) != SUCCESS:
+            raise Refused("PASSWORD_NOT_SET", "Milvus refused to change the root password")
+
+
+def work(door: Door, password: str, *, pretend: bool) -> t.Dict[str, t.Any]:  # noqa: UP006
+    """Change the default password if it still opens the door; a check changes nothing."""
+    if password and door.opens(password):
+        if password == BORN_WITH:
+            raise Refused("PASSWORD_NOT_SET", "the default password may not stay")
+        return {"changed": False, "msg": "the root password is the given one"}
+    if not door.opens(BORN_WITH):
+        return {"changed": False, "msg": "the root password was changed by its owner"}
+    if not password:
+        raise Refused("PASSWORD_NOT_SET", "root still has the password Milvus is born with")
+    if not pretend:
+        door.change(BORN_WITH, password)
+        if door.opens(BORN_WITH) or not door.opens(password):
+            raise Refused("PASSWORD_NOT_SET", "the default root password still works")
+    return {"changed": True, "msg": "the root password was replaced"}
+
+
+def main() -> None:
+    """Entry point of the module."""
+    spec = {
+        "password": {"type": "str", "default": "", "no_log": True},
+        "port": {"type": "int", "default": 19530},
+        "timeout": {"type": "int", "default": 30},
+    }
+    module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
+    params = module.params
+    door = Door(params["port"], params["timeout"])
+    answer(module, lambda: work(door, params["password"], pretend=module.check_mode))
+
+
+if __name__ == "__main__":
+    main()
