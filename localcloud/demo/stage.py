@@ -1,0 +1,200 @@
+"""Everything the story needs, brought up and taken down: local cloud, four services, clients."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import httpx
+
+from localcloud import cleaning, clients, leftovers, preflight, survey, tenancy
+from localcloud.demo.children import Child, ChildDied, Children
+from localcloud.demo.story import Scene
+from localcloud.ground import Ground
+
+GROUND = Ground()
+EC2_PORT = 5577
+PORTS = {"registry": 50051, "provisioner": 50052, "whitelist": 50053, "bff": 8080}
+MODULES = {
+    "registry": "registry_svc",
+    "provisioner": "provisioner",
+    "whitelist": "whitelist_svc",
+    "bff": "bff",
+}
+CLIENT_A, CLIENT_B = ("a", 200), ("b", 201)
+INSTALL = "demo"
+CLOUD_SECONDS, SERVICE_SECONDS = 900.0, 60.0
+"""The first start builds the shared root and fetches the Milvus files."""
+
+
+class Unfit(Exception):
+    """The demo cannot run here; `sentences` say why, all of it."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        super().__init__(" ".join(sentences))
+        self.sentences = sentences
+
+
+@dataclass(frozen=True)
+class Built:
+    """What is up, for the story and for the hand-over file."""
+
+    scene: Scene
+    cloud: dict[str, Any]
+
+
+class Stage:
+    """One demo of one checkout; `folder` (.run) holds its record, logs and data."""
+
+    def __init__(self, folder: Path, say: Callable[[str], None]) -> None:
+        self.folder = folder
+        self.children = Children(folder)
+        self._say = say
+
+    def check(self) -> None:
+        """Raises Unfit before anything is changed."""
+        holder = tenancy.tenant(GROUND)
+        if holder is not None and holder.lives():
+            sentence = (
+                f"A local cloud already runs on this machine (process {holder.pid}, state in "
+                f"{holder.state}); stop it with `make stop` there, then try again."
+            )
+            raise Unfit([sentence])
+        sentences = preflight.problems(survey.look(GROUND, self._cloud_folder, EC2_PORT))
+        sentences += [
+            f"Port {port} is taken and the {name} needs it; stop what listens there."
+            for name, port in PORTS.items()
+            if _taken(port)
+        ]
+        if sentences:
+            raise Unfit(sentences)
+
+    def build(self) -> Built:
+        """Bring everything up. Raises ChildDied, with the end of the log, when a part does not."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        shutil.rmtree(self.folder / "logs", ignore_errors=True)
+        shutil.rmtree(self.folder / "registry", ignore_errors=True)
+        cloud = self._raise_cloud()
+        self._start_services(cloud)
+        first = clients.add(GROUND, CLIENT_A[0], _address(CLIENT_A[1]))
+        second = clients.add(GROUND, CLIENT_B[0], _address(CLIENT_B[1]))
+        self._until_ready()
+        scene = Scene(
+            url=f"http://127.0.0.1:{PORTS['bff']}",
+            ec2_endpoint=cloud["endpoint"],
+            region=cloud["region"],
+            first=first.namespace,
+            first_address=first.address,
+            second=second.namespace,
+        )
+        return Built(scene, cloud)
+
+    @property
+    def _cloud_folder(self) -> Path:
+        return (self.folder / "cloud").absolute()
+
+    def _raise_cloud(self) -> dict[str, Any]:
+        argv = (sys.executable, "-m", "localcloud", "serve")
+        options = ("--state", str(self._cloud_folder), "--port", str(EC2_PORT))
+        child = self.children.start("localcloud", argv + options, {})
+        return self._ready_line(child)
+
+    def _ready_line(self, child: Child) -> dict[str, Any]:
+        last = monotonic() + CLOUD_SECONDS
+        told = 0
+        while monotonic() < last:
+            lines = Path(child.log).read_text(errors="replace").splitlines()
+            for line in lines[told:]:
+                if line.startswith("{"):
+                    found: dict[str, Any] = json.loads(line)
+                    return found
+                self._say(f"  [dim]{line}")
+            told = len(lines)
+            self._insist_alive(child)
+            sleep(0.05)
+        raise ChildDied(f"the local cloud was not ready within {CLOUD_SECONDS:.0f} s")
+
+    def _start_services(self, cloud: dict[str, Any]) -> None:
+        env = service_settings(cloud, self.folder.absolute())
+        for name, module in MODULES.items():
+            self.children.start(name, (sys.executable, "-m", module), env)
+
+    def _until_ready(self) -> None:
+        last = monotonic() + SERVICE_SECONDS
+        url = f"http://127.0.0.1:{PORTS['bff']}/readyz"
+        while not _answers(url):
+            for name in MODULES:
+                child = self.children.get(name)
+                if child is not None:
+                    self._insist_alive(child)
+            if monotonic() > last:
+                raise ChildDied(f"{url} did not answer within {SERVICE_SECONDS:.0f} s")
+            sleep(0.05)
+
+    def _insist_alive(self, child: Child) -> None:
+        if not child.alive():
+            raise ChildDied(f"{child.name} ended at once; its log says:\n{child.tail()}")
+
+    def restart(self, name: str) -> None:
+        """Start one service again with the settings it had, and wait until all is ready."""
+        self.children.again(name)
+        self._until_ready()
+
+    def strike(self) -> list[str]:
+        """Take everything down; answers with what this machine still has, which is nothing."""
+        for name in (*MODULES, "localcloud"):
+            if self.children.get(name):
+                self.children.stop(name, patience=40)
+        self.children.forget()
+        with tenancy.hold(GROUND, self._cloud_folder):
+            left = cleaning.sweep(GROUND)
+            if not left:
+                cleaning.forget(GROUND, self._cloud_folder)
+        (self.folder / "env").unlink(missing_ok=True)
+        return left.lines()
+
+    def residue(self) -> list[str]:
+        return leftovers.find(GROUND).lines()
+
+
+def _address(last: int) -> IPv4Address:
+    return GROUND.public[last]
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=2).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def service_settings(cloud: dict[str, Any], folder: Path) -> dict[str, str]:
+    """The environment of the four services on this local cloud."""
+    return {
+        "KITE_INSTALL": INSTALL,
+        "KITE_SECRET": secrets.token_urlsafe(32),
+        "KITE_REGION": cloud["region"],
+        "KITE_EC2_ENDPOINT": cloud["endpoint"],
+        "KITE_LOG_FORMAT": "json",
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+    } | {"TODO": str(folder)}
