@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import IPv4Address
@@ -23,7 +24,7 @@ fault_app = typer.Typer(no_args_is_help=True, help="What shall go wrong with the
 app.add_typer(client_app, name="client")
 app.add_typer(fault_app, name="fault")
 
-GROUND = Ground()
+GROUND = Ground.named(os.environ.get("KITE_LOCALCLOUD_GROUND", "kl:88"))
 STATE = Path("/var/tmp/kite-local")  # noqa: S108 - the default; its folders are made 0700
 
 State = Annotated[Path, typer.Option(help="Folder for disks and status.")]

@@ -50,9 +50,9 @@ def ruleset(ingress: Iterable[Allow], egress: Iterable[Allow], resolver: IPv4Add
     inward = "\n".join(f"    {_match(allow, 'saddr')} accept" for allow in sorted(set(ingress)))
     outward = "\n".join(f"    {_match(allow, 'daddr')} accept" for allow in sorted(set(egress)))
     neighbours = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept"
-    return f"""table inet groups
-delete table inet groups
-table inet groups {{
+    return f"""table inet kite_groups
+delete table inet kite_groups
+table inet kite_groups {{
   chain ingress {{
     type filter hook input priority 0; policy drop;
     iif lo accept

@@ -7,9 +7,12 @@ removed without any record of it. Pure.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
+
+LAST = 255
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,13 @@ class Ground:
 
     prefix: str = "kl"
     number: int = 88
+
+    @classmethod
+    def named(cls, text: str) -> Ground:
+        """From `PREFIX:NUMBER`, e.g. `kl:88`. Raises ValueError."""
+        if not (match := re.fullmatch(r"([a-z]{2}):([0-9]{1,3})", text)) or int(match[2]) > LAST:
+            raise ValueError(f"{text!r} is no ground: two small letters, a colon, 0 to {LAST}.")
+        return cls(match[1], int(match[2]))
 
     @property
     def vpc(self) -> IPv4Network:

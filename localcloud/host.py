@@ -253,9 +253,9 @@ class Host:
         return Disk(name, device.major, device.minor, storage.volume_id)
 
 
-CLOSED = """table inet groups
-delete table inet groups
-table inet groups {
+CLOSED = """table inet kite_groups
+delete table inet kite_groups
+table inet kite_groups {
   chain ingress { type filter hook input priority 0; policy drop; iif lo accept; }
 }
 """

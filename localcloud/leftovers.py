@@ -99,4 +99,6 @@ def _loops(ground: Ground) -> list[str]:
 
 def _tables() -> list[str]:
     """Our tables in this machine's own namespace: there are none, ever; this proves it."""
-    return [line for line in run("nft", "list", "tables").splitlines() if line.endswith(" groups")]
+    return [
+        line for line in run("nft", "list", "tables").splitlines() if line.endswith(" kite_groups")
+    ]

@@ -1,0 +1,125 @@
+"""A host that fails at any step of its start leaves nothing but disks it already had."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+
+import pytest
+
+from localcloud import cleaning, leftovers, network, root
+from localcloud.ground import Ground
+from localcloud.host import STEPS, Host, Storage, Workshop
+from localcloud.leftovers import Leftovers
+from localcloud.seed import Identity
+from localcloud.tool import ToolFailed, run
+from localcloud.volume import Volumes
+
+GROUND = Ground("kr", 86)
+ID = "i-0123456789abcdef0"
+
+
+@pytest.fixture
+def shop(tmp_path):
+    cleaning.sweep(GROUND)
+    groups = tmp_path / GROUND.cgroup_folder
+    hosts = tmp_path / GROUND.hosts_folder
+    groups.mkdir()
+    hosts.mkdir()
+    run("mount", "-t", "cgroup2", "none", groups)
+    (groups / GROUND.cgroup).mkdir()
+    network.raise_switch(GROUND)
+    lower = root.ensure(root.recipe(), root.cache(), lambda _: None)
+    volumes = Volumes(tmp_path / GROUND.volumes_folder)
+    yield Workshop(GROUND, lower, hosts, groups / GROUND.cgroup, volumes)
+    left = cleaning.sweep(GROUND)
+    assert not left, left.lines()
+
+
+def host(shop, at=lambda _: None):
+    who = Identity(ID, IPv4Address("10.86.0.4"), GROUND.gateway, ("ssh-ed25519 AAAA test",))
+    return Host(who, Storage("vol-1", 4), (Storage("vol-2", 1),), shop, at)
+
+
+def fail_at(step):
+    def at(now):
+        if now == step:
+            raise ToolFailed(["test"], 1, f"fails at {step}")
+
+    return at
+
+
+def found():
+    """What there is but for the ground's own switch and empty group."""
+    seen = leftovers.find(GROUND)
+    own = {GROUND.switch}
+    return Leftovers(
+        namespaces=tuple(one for one in seen.namespaces if one not in own),
+        mounts=tuple(one for one in seen.mounts if not one.endswith(GROUND.cgroup_folder)),
+        loops=seen.loops,
+        processes=seen.processes,
+        tables=seen.tables,
+    )
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_first_start_that_fails_leaves_nothing(shop, step):
+    with pytest.raises(ToolFailed, match=step):
+        host(shop, fail_at(step)).start()
+
+    assert not found(), found().lines()
+    assert not list(shop.hosts.iterdir())
+    assert not shop.volumes.known()
+    assert not list(shop.cgroup.glob("*/"))
+
+
+def test_a_kernel_that_refuses_a_namespace_leaves_nothing(shop):
+    run("ip", "netns", "add", GROUND.host_namespace(ID))
+    with pytest.raises(ToolFailed, match="File exists"):
+        host(shop).start()
+
+    assert not found(), found().lines()
+
+
+def test_every_step_is_told_once_and_in_order(shop):
+    told = []
+    made = host(shop, told.append)
+    made.start()
+    made.remove()
+
+    assert tuple(told) == STEPS
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_later_start_that_fails_keeps_the_disks(shop, step):
+    steps = []
+
+    def at(now):
+        if steps:
+            fail_at(step)(now)
+
+    made = host(shop, at)
+    made.start()
+    made.stop()
+    steps.append("second start")
+    with pytest.raises(ToolFailed, match=step):
+        made.start()
+
+    assert shop.volumes.known() == {"vol-1", "vol-2"}
+    assert not found().namespaces
+    assert not found().mounts
+    assert not found().processes
+    steps.clear()
+    made.start()
+    assert made.alive
+    made.remove()
+    assert not found(), found().lines()
+
+
+def test_removing_twice_is_fine(shop):
+    made = host(shop)
+    made.start()
+    made.remove()
+    made.remove()
+
+    assert not found(), found().lines()
+    assert shop.volumes.known() == {"vol-1", "vol-2"}
