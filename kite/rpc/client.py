@@ -25,7 +25,7 @@ _REPEATABLE_CHANGES = {
 _READ_METHODS = {
     "kite.v1.RegistryService": ("GetCluster", "ListClusters", "ListPlans"),
     "kite.v1.OperationService": ("GetOperation", "ListOperations", "ListEvents"),
-    "kite.v1.WhitelistService": ("GetRules",),
+    "kite.v1.WhitelistService": ("GetRules", "CheckRules"),
 }
 
 

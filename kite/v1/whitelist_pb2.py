@@ -26,39 +26,43 @@ from kite.v1 import cluster_pb2 as kite_dot_v1_dot_cluster__pb2
 from kite.v1 import operation_pb2 as kite_dot_v1_dot_operation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17kite/v1/whitelist.proto\x12\x07kite.v1\x1a\x15kite/v1/cluster.proto\x1a\x17kite/v1/operation.proto\"^\n\x0bRuleInForce\x12\x1b\n\x04rule\x18\x01 \x01(\x0b\x32\r.kite.v1.Rule\x12\x0f\n\x07rule_id\x18\x02 \x01(\t\x12!\n\x05state\x18\x03 \x01(\x0e\x32\x12.kite.v1.RuleState\"X\n\x0bWishedRange\x12\x11\n\tsource_ip\x18\x01 \x01(\t\x12\x11\n\tport_type\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\x12\x15\n\rexpires_at_ms\x18\x04 \x01(\x03\"\x9f\x01\n\x0fSetRulesRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x02 \x01(\t\x12$\n\x06ranges\x18\x03 \x03(\x0b\x32\x14.kite.v1.WishedRange\x12\x19\n\x11\x65xpected_revision\x18\x04 \x01(\x03\x12\x14\n\x0c\x61llow_public\x18\x05 \x01(\x08\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"\xa3\x01\n\x10SetRulesResponse\x12#\n\x05rules\x18\x01 \x03(\x0b\x32\x14.kite.v1.RuleInForce\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12%\n\toperation\x18\x03 \x01(\x0b\x32\x12.kite.v1.Operation\x12\x0f\n\x07granted\x18\x04 \x01(\x05\x12\x0f\n\x07revoked\x18\x05 \x01(\x05\x12\x0f\n\x07notices\x18\x06 \x03(\t\"4\n\x0fGetRulesRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x02 \x01(\t\"I\n\x10GetRulesResponse\x12#\n\x05rules\x18\x01 \x03(\x0b\x32\x14.kite.v1.RuleInForce\x12\x10\n\x08revision\x18\x02 \x01(\x03\"k\n\x13\x45nsureGroupsRequest\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x0c\n\x04user\x18\x02 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x03 \x01(\t\x12\x0e\n\x06vpc_id\x18\x04 \x01(\t\x12\r\n\x05peers\x18\x05 \x01(\x08\">\n\x14\x45nsureGroupsResponse\x12&\n\x06groups\x18\x01 \x03(\x0b\x32\x16.kite.v1.SecurityGroup\"(\n\x12\x43loseGroupsRequest\x12\x12\n\ncluster_id\x18\x01 \x01(\t\"&\n\x13\x43loseGroupsResponse\x12\x0f\n\x07revoked\x18\x01 \x01(\x05\"=\n\x11\x44ropGroupsRequest\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x14\n\x0clast_cluster\x18\x02 \x01(\x08\"L\n\x12\x44ropGroupsResponse\x12)\n\tremaining\x18\x01 \x03(\x0b\x32\x16.kite.v1.SecurityGroup\x12\x0b\n\x03why\x18\x02 \x01(\t*\x8e\x01\n\tRuleState\x12\x1a\n\x16RULE_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16RULE_STATE_AUTHORIZING\x10\x01\x12\x19\n\x15RULE_STATE_AUTHORIZED\x10\x02\x12\x17\n\x13RULE_STATE_REVOKING\x10\x03\x12\x15\n\x11RULE_STATE_FAILED\x10\x04\x32\xf2\x02\n\x10WhitelistService\x12?\n\x08SetRules\x12\x18.kite.v1.SetRulesRequest\x1a\x19.kite.v1.SetRulesResponse\x12?\n\x08GetRules\x12\x18.kite.v1.GetRulesRequest\x1a\x19.kite.v1.GetRulesResponse\x12K\n\x0c\x45nsureGroups\x12\x1c.kite.v1.EnsureGroupsRequest\x1a\x1d.kite.v1.EnsureGroupsResponse\x12H\n\x0b\x43loseGroups\x12\x1b.kite.v1.CloseGroupsRequest\x1a\x1c.kite.v1.CloseGroupsResponse\x12\x45\n\nDropGroups\x12\x1a.kite.v1.DropGroupsRequest\x1a\x1b.kite.v1.DropGroupsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17kite/v1/whitelist.proto\x12\x07kite.v1\x1a\x15kite/v1/cluster.proto\x1a\x17kite/v1/operation.proto\"^\n\x0bRuleInForce\x12\x1b\n\x04rule\x18\x01 \x01(\x0b\x32\r.kite.v1.Rule\x12\x0f\n\x07rule_id\x18\x02 \x01(\t\x12!\n\x05state\x18\x03 \x01(\x0e\x32\x12.kite.v1.RuleState\"X\n\x0bWishedRange\x12\x11\n\tsource_ip\x18\x01 \x01(\t\x12\x11\n\tport_type\x18\x02 \x01(\t\x12\x0c\n\x04note\x18\x03 \x01(\t\x12\x15\n\rexpires_at_ms\x18\x04 \x01(\x03\"O\n\x11\x43heckRulesRequest\x12$\n\x06ranges\x18\x01 \x03(\x0b\x32\x14.kite.v1.WishedRange\x12\x14\n\x0c\x61llow_public\x18\x02 \x01(\x08\"C\n\x12\x43heckRulesResponse\x12\x1c\n\x05rules\x18\x01 \x03(\x0b\x32\r.kite.v1.Rule\x12\x0f\n\x07notices\x18\x02 \x03(\t\"\x9f\x01\n\x0fSetRulesRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x02 \x01(\t\x12$\n\x06ranges\x18\x03 \x03(\x0b\x32\x14.kite.v1.WishedRange\x12\x19\n\x11\x65xpected_revision\x18\x04 \x01(\x03\x12\x14\n\x0c\x61llow_public\x18\x05 \x01(\x08\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"\xa3\x01\n\x10SetRulesResponse\x12#\n\x05rules\x18\x01 \x03(\x0b\x32\x14.kite.v1.RuleInForce\x12\x10\n\x08revision\x18\x02 \x01(\x03\x12%\n\toperation\x18\x03 \x01(\x0b\x32\x12.kite.v1.Operation\x12\x0f\n\x07granted\x18\x04 \x01(\x05\x12\x0f\n\x07revoked\x18\x05 \x01(\x05\x12\x0f\n\x07notices\x18\x06 \x03(\t\"4\n\x0fGetRulesRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x02 \x01(\t\"I\n\x10GetRulesResponse\x12#\n\x05rules\x18\x01 \x03(\x0b\x32\x14.kite.v1.RuleInForce\x12\x10\n\x08revision\x18\x02 \x01(\x03\"k\n\x13\x45nsureGroupsRequest\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x0c\n\x04user\x18\x02 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x03 \x01(\t\x12\x0e\n\x06vpc_id\x18\x04 \x01(\t\x12\r\n\x05peers\x18\x05 \x01(\x08\">\n\x14\x45nsureGroupsResponse\x12&\n\x06groups\x18\x01 \x03(\x0b\x32\x16.kite.v1.SecurityGroup\"(\n\x12\x43loseGroupsRequest\x12\x12\n\ncluster_id\x18\x01 \x01(\t\"&\n\x13\x43loseGroupsResponse\x12\x0f\n\x07revoked\x18\x01 \x01(\x05\"=\n\x11\x44ropGroupsRequest\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x14\n\x0clast_cluster\x18\x02 \x01(\x08\"L\n\x12\x44ropGroupsResponse\x12)\n\tremaining\x18\x01 \x03(\x0b\x32\x16.kite.v1.SecurityGroup\x12\x0b\n\x03why\x18\x02 \x01(\t*\x8e\x01\n\tRuleState\x12\x1a\n\x16RULE_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16RULE_STATE_AUTHORIZING\x10\x01\x12\x19\n\x15RULE_STATE_AUTHORIZED\x10\x02\x12\x17\n\x13RULE_STATE_REVOKING\x10\x03\x12\x15\n\x11RULE_STATE_FAILED\x10\x04\x32\xb9\x03\n\x10WhitelistService\x12\x45\n\nCheckRules\x12\x1a.kite.v1.CheckRulesRequest\x1a\x1b.kite.v1.CheckRulesResponse\x12?\n\x08SetRules\x12\x18.kite.v1.SetRulesRequest\x1a\x19.kite.v1.SetRulesResponse\x12?\n\x08GetRules\x12\x18.kite.v1.GetRulesRequest\x1a\x19.kite.v1.GetRulesResponse\x12K\n\x0c\x45nsureGroups\x12\x1c.kite.v1.EnsureGroupsRequest\x1a\x1d.kite.v1.EnsureGroupsResponse\x12H\n\x0b\x43loseGroups\x12\x1b.kite.v1.CloseGroupsRequest\x1a\x1c.kite.v1.CloseGroupsResponse\x12\x45\n\nDropGroups\x12\x1a.kite.v1.DropGroupsRequest\x1a\x1b.kite.v1.DropGroupsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kite.v1.whitelist_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RULESTATE']._serialized_start=1124
-  _globals['_RULESTATE']._serialized_end=1266
+  _globals['_RULESTATE']._serialized_start=1274
+  _globals['_RULESTATE']._serialized_end=1416
   _globals['_RULEINFORCE']._serialized_start=84
   _globals['_RULEINFORCE']._serialized_end=178
   _globals['_WISHEDRANGE']._serialized_start=180
   _globals['_WISHEDRANGE']._serialized_end=268
-  _globals['_SETRULESREQUEST']._serialized_start=271
-  _globals['_SETRULESREQUEST']._serialized_end=430
-  _globals['_SETRULESRESPONSE']._serialized_start=433
-  _globals['_SETRULESRESPONSE']._serialized_end=596
-  _globals['_GETRULESREQUEST']._serialized_start=598
-  _globals['_GETRULESREQUEST']._serialized_end=650
-  _globals['_GETRULESRESPONSE']._serialized_start=652
-  _globals['_GETRULESRESPONSE']._serialized_end=725
-  _globals['_ENSUREGROUPSREQUEST']._serialized_start=727
-  _globals['_ENSUREGROUPSREQUEST']._serialized_end=834
-  _globals['_ENSUREGROUPSRESPONSE']._serialized_start=836
-  _globals['_ENSUREGROUPSRESPONSE']._serialized_end=898
-  _globals['_CLOSEGROUPSREQUEST']._serialized_start=900
-  _globals['_CLOSEGROUPSREQUEST']._serialized_end=940
-  _globals['_CLOSEGROUPSRESPONSE']._serialized_start=942
-  _globals['_CLOSEGROUPSRESPONSE']._serialized_end=980
-  _globals['_DROPGROUPSREQUEST']._serialized_start=982
-  _globals['_DROPGROUPSREQUEST']._serialized_end=1043
-  _globals['_DROPGROUPSRESPONSE']._serialized_start=1045
-  _globals['_DROPGROUPSRESPONSE']._serialized_end=1121
-  _globals['_WHITELISTSERVICE']._serialized_start=1269
-  _globals['_WHITELISTSERVICE']._serialized_end=1639
+  _globals['_CHECKRULESREQUEST']._serialized_start=270
+  _globals['_CHECKRULESREQUEST']._serialized_end=349
+  _globals['_CHECKRULESRESPONSE']._serialized_start=351
+  _globals['_CHECKRULESRESPONSE']._serialized_end=418
+  _globals['_SETRULESREQUEST']._serialized_start=421
+  _globals['_SETRULESREQUEST']._serialized_end=580
+  _globals['_SETRULESRESPONSE']._serialized_start=583
+  _globals['_SETRULESRESPONSE']._serialized_end=746
+  _globals['_GETRULESREQUEST']._serialized_start=748
+  _globals['_GETRULESREQUEST']._serialized_end=800
+  _globals['_GETRULESRESPONSE']._serialized_start=802
+  _globals['_GETRULESRESPONSE']._serialized_end=875
+  _globals['_ENSUREGROUPSREQUEST']._serialized_start=877
+  _globals['_ENSUREGROUPSREQUEST']._serialized_end=984
+  _globals['_ENSUREGROUPSRESPONSE']._serialized_start=986
+  _globals['_ENSUREGROUPSRESPONSE']._serialized_end=1048
+  _globals['_CLOSEGROUPSREQUEST']._serialized_start=1050
+  _globals['_CLOSEGROUPSREQUEST']._serialized_end=1090
+  _globals['_CLOSEGROUPSRESPONSE']._serialized_start=1092
+  _globals['_CLOSEGROUPSRESPONSE']._serialized_end=1130
+  _globals['_DROPGROUPSREQUEST']._serialized_start=1132
+  _globals['_DROPGROUPSREQUEST']._serialized_end=1193
+  _globals['_DROPGROUPSRESPONSE']._serialized_start=1195
+  _globals['_DROPGROUPSRESPONSE']._serialized_end=1271
+  _globals['_WHITELISTSERVICE']._serialized_start=1419
+  _globals['_WHITELISTSERVICE']._serialized_end=1860
 # @@protoc_insertion_point(module_scope)

@@ -103,6 +103,55 @@ class WishedRange(_message.Message):
 Global___WishedRange: _TypeAlias = WishedRange  # noqa: Y015
 
 @_typing.final
+class CheckRulesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RANGES_FIELD_NUMBER: _builtins.int
+    ALLOW_PUBLIC_FIELD_NUMBER: _builtins.int
+    allow_public: _builtins.bool
+    @_builtins.property
+    def ranges(self) -> _containers.RepeatedCompositeFieldContainer[Global___WishedRange]: ...
+    def __init__(
+        self,
+        *,
+        ranges: _abc.Iterable[Global___WishedRange] | None = ...,
+        allow_public: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_public", b"allow_public", "ranges", b"ranges"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckRulesRequest: _TypeAlias = CheckRulesRequest  # noqa: Y015
+
+@_typing.final
+class CheckRulesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULES_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.Rule]:
+        """Canonical and without duplicates, in the order asked."""
+
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        rules: _abc.Iterable[_cluster_pb2.Rule] | None = ...,
+        notices: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notices", b"notices", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckRulesResponse: _TypeAlias = CheckRulesResponse  # noqa: Y015
+
+@_typing.final
 class SetRulesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -34,6 +34,11 @@ class WhitelistServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.CheckRules = channel.unary_unary(
+                '/kite.v1.WhitelistService/CheckRules',
+                request_serializer=kite_dot_v1_dot_whitelist__pb2.CheckRulesRequest.SerializeToString,
+                response_deserializer=kite_dot_v1_dot_whitelist__pb2.CheckRulesResponse.FromString,
+                _registered_method=True)
         self.SetRules = channel.unary_unary(
                 '/kite.v1.WhitelistService/SetRules',
                 request_serializer=kite_dot_v1_dot_whitelist__pb2.SetRulesRequest.SerializeToString,
@@ -63,6 +68,13 @@ class WhitelistServiceStub:
 
 class WhitelistServiceServicer:
     """Missing associated documentation comment in .proto file."""
+
+    def CheckRules(self, request, context):
+        """Judges and makes canonical without storing: what a create with ranges is born with.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def SetRules(self, request, context):
         """Replaces the whitelist: checked, stored as the wish, applied as the smallest change, read back.
@@ -102,6 +114,11 @@ class WhitelistServiceServicer:
 
 def add_WhitelistServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'CheckRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckRules,
+                    request_deserializer=kite_dot_v1_dot_whitelist__pb2.CheckRulesRequest.FromString,
+                    response_serializer=kite_dot_v1_dot_whitelist__pb2.CheckRulesResponse.SerializeToString,
+            ),
             'SetRules': grpc.unary_unary_rpc_method_handler(
                     servicer.SetRules,
                     request_deserializer=kite_dot_v1_dot_whitelist__pb2.SetRulesRequest.FromString,
@@ -137,6 +154,33 @@ def add_WhitelistServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class WhitelistService:
     """Missing associated documentation comment in .proto file."""
+
+    @staticmethod
+    def CheckRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kite.v1.WhitelistService/CheckRules',
+            kite_dot_v1_dot_whitelist__pb2.CheckRulesRequest.SerializeToString,
+            kite_dot_v1_dot_whitelist__pb2.CheckRulesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def SetRules(request,

@@ -31,6 +31,8 @@ class WhitelistServiceStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> WhitelistServiceAsyncStub: ...
+    CheckRules: _grpc.UnaryUnaryMultiCallable[_whitelist_pb2.CheckRulesRequest, _whitelist_pb2.CheckRulesResponse]
+    """Judges and makes canonical without storing: what a create with ranges is born with."""
     SetRules: _grpc.UnaryUnaryMultiCallable[_whitelist_pb2.SetRulesRequest, _whitelist_pb2.SetRulesResponse]
     """Replaces the whitelist: checked, stored as the wish, applied as the smallest change, read back."""
     GetRules: _grpc.UnaryUnaryMultiCallable[_whitelist_pb2.GetRulesRequest, _whitelist_pb2.GetRulesResponse]
@@ -45,6 +47,8 @@ class WhitelistServiceStub:
 @_typing.type_check_only
 class WhitelistServiceAsyncStub(WhitelistServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
+    CheckRules: _aio.UnaryUnaryMultiCallable[_whitelist_pb2.CheckRulesRequest, _whitelist_pb2.CheckRulesResponse]  # type: ignore[assignment]
+    """Judges and makes canonical without storing: what a create with ranges is born with."""
     SetRules: _aio.UnaryUnaryMultiCallable[_whitelist_pb2.SetRulesRequest, _whitelist_pb2.SetRulesResponse]  # type: ignore[assignment]
     """Replaces the whitelist: checked, stored as the wish, applied as the smallest change, read back."""
     GetRules: _aio.UnaryUnaryMultiCallable[_whitelist_pb2.GetRulesRequest, _whitelist_pb2.GetRulesResponse]  # type: ignore[assignment]
@@ -57,6 +61,14 @@ class WhitelistServiceAsyncStub(WhitelistServiceStub):
     """Deletes the cluster's groups; answers with what still stands and why."""
 
 class WhitelistServiceServicer(metaclass=_abc_1.ABCMeta):
+    @_abc_1.abstractmethod
+    def CheckRules(
+        self,
+        request: _whitelist_pb2.CheckRulesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_whitelist_pb2.CheckRulesResponse, _abc.Awaitable[_whitelist_pb2.CheckRulesResponse]]:
+        """Judges and makes canonical without storing: what a create with ranges is born with."""
+
     @_abc_1.abstractmethod
     def SetRules(
         self,
