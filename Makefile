@@ -1,5 +1,67 @@
-.PHONY: proto
+# Kite's workshop. `make` alone prints what can be asked for.
 PY := .venv/bin/python
+SETUP := deploy/setup.sh
+PROTOS := $(sort $(wildcard protos/kite/v1/*.proto))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup proto fmt lint type check test demo stop restart clean bench sim docs
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## install what is missing: Debian packages (when root), virtual environment, wheels
+	@$(SETUP) base demo test lint
+
 proto: ## regenerate kite/v1 from protos/
-	$(PY) -m grpc_tools.protoc -I protos --python_out=. --grpc_python_out=. --mypy_out=quiet:. --mypy_grpc_out=quiet:. \
-	  --plugin=protoc-gen-mypy=.venv/bin/protoc-gen-mypy --plugin=protoc-gen-mypy_grpc=.venv/bin/protoc-gen-mypy_grpc protos/kite/v1/*.proto
+	@$(SETUP) base
+	@deploy/generate.sh .
+
+fmt: ## format Python and protos, and fix what the linters can fix
+	@$(SETUP) base
+	$(PY) -m ruff check --fix --exit-zero .
+	$(PY) -m ruff format .
+	.venv/bin/buf format --write
+
+lint: ## ruff, import contracts, buf, yamllint, ansible-lint
+	@$(SETUP) base lint
+	@deploy/check.sh lint
+
+type: ## mypy, strict
+	@$(SETUP) base
+	@deploy/check.sh type
+
+check: ## lint and types: everything that reads the code without running it (under two minutes)
+	@$(SETUP) base lint
+	@deploy/check.sh lint type
+
+test: ## every test this machine can run; ARGS goes to pytest (ARGS="tests/unit -k name")
+	@$(SETUP) base demo test
+	$(PY) -m pytest $(ARGS)
+
+sim: ## the reconcile simulator over many seeds; SEEDS=5000 by default
+	@$(SETUP) base
+	KITE_TEST_SEEDS=$(or $(SEEDS),5000) $(PY) -m pytest tests/sim $(ARGS)
+
+demo: ## the whole product on this machine, told as a story; KEEP=1 leaves it running
+	@deploy/preflight.sh
+	@$(SETUP) base demo
+	@$(PY) -m localcloud.demo $(if $(filter-out 0,$(KEEP)),--keep)
+
+stop: ## end a demo that was kept running
+	@$(PY) -m localcloud.demo stop
+
+restart: ## start one service of a kept demo again: SERVICE=bff|registry|provisioner|whitelist
+	@$(if $(SERVICE),,$(error say which: make restart SERVICE=bff|registry|provisioner|whitelist))
+	@$(PY) -m localcloud.demo restart $(SERVICE)
+
+clean: ## remove what a killed run left on this machine, and what builds left in this folder
+	@if [ -x $(PY) ]; then $(PY) -m localcloud.demo clean; fi
+	@deploy/clean.sh
+
+bench: ## measure against the peers, print the table, write .run/bench.json
+	@$(SETUP) base demo test bench
+	$(PY) -m tests.bench $(ARGS)
+
+docs: ## write .env.example from the services' settings
+	@$(SETUP) base
+	@.venv/bin/kite config example > .env.example.new && mv .env.example.new .env.example

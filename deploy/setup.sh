@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Install what a part of the workshop needs, and nothing when it is there already.
+#
+#   deploy/setup.sh base [demo] [test] [lint] [wire] [bench]
+#
+#   base   .venv with Kite and everything it is developed with
+#   demo   Debian packages of the local cloud
+#   test   Debian packages and environments of the tests (container engine, .wire)
+#   lint   .venv-lint with ansible-lint
+#   wire   .wire with the MongoDB-protocol server of the store tests
+#   bench  .bench with the peers that `make bench` measures against
+#
+# Never asks, never uses sudo: without root it says which packages are missing and goes on, and what
+# needs them says so again.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+DEMO_PACKAGES=(ca-certificates iproute2 mmdebstrap mount nftables openssh-client procps util-linux xfsprogs)
+TEST_PACKAGES=(docker.io iptables)
+ANSIBLE_LINT='ansible-lint==26.10.1'
+WIRE='secantusdb==0.7.0b3'
+BENCH=('ansible==12.3.0' 'pyinfra==3.10.0' 'apache-libcloud==3.9.1' 'boto3>=1.44,<2')
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+
+missing_packages() {
+  local name
+  for name in "$@"; do
+    [[ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null || true)" == installed ]] || echo "$name"
+  done
+}
+
+packages() {
+  command -v dpkg-query >/dev/null || { say "not a Debian or Ubuntu machine; install by hand: $*"; return 0; }
+  local -a wanted
+  mapfile -t wanted < <(missing_packages "$@")
+  [[ ${#wanted[@]} -eq 0 ]] && return 0
+  if [[ $EUID -ne 0 ]]; then
+    say "missing Debian packages; as root: apt-get install -y --no-install-recommends ${wanted[*]}"
+    return 0
+  fi
+  say "installing Debian packages: ${wanted[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  local -a install=(apt-get install -y -q --no-install-recommends)
+  # A package that starts a daemon must not do so here: the tests start their own.
+  local policy=/usr/sbin/policy-rc.d made=
+  if [[ ! -e $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && made=1
+  fi
+  local code=0
+  "${install[@]}" "${wanted[@]}" >&2 || { apt-get update -q >&2 && "${install[@]}" "${wanted[@]}" >&2; } || code=$?
+  [[ -n $made ]] && rm -f "$policy"
+  [[ $code -eq 0 ]] || say "apt-get could not install: ${wanted[*]}"
+  return "$code"
+}
+
+python_here() {
+  local one
+  for one in "${KITE_PYTHON:-python3}" python3.13 python3.12 python3.11; do
+    if "$one" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      command -v "$one"
+      return 0
+    fi
+  done
+  say "Python 3.11 or newer is needed and was not found; install it (Debian: apt-get install python3)"
+  return 1
+}
+
+# environment FOLDER: an empty virtual environment, when there is none that works.
+environment() {
+  "$1/bin/python" -c '' 2>/dev/null && return 0
+  local python
+  python="$(python_here)"
+  say "making $1"
+  if uv --version >/dev/null 2>&1; then
+    uv venv -q --clear --python "$python" "$1"
+    return
+  fi
+  if ! "$python" -c 'import ensurepip' 2>/dev/null; then packages python3-venv; fi
+  rm -rf "$1"
+  "$python" -m venv "$1"
+}
+
+# wheels FOLDER STAMP REQUIREMENT...: install into an environment once per stamp.
+wheels() {
+  local folder=$1 stamp=$2
+  shift 2
+  [[ -f $folder/.stamp && "$(<"$folder/.stamp")" == "$stamp" ]] && "$folder/bin/python" -c '' 2>/dev/null && return 0
+  environment "$folder"
+  say "installing wheels into $folder"
+  if uv --version >/dev/null 2>&1; then
+    uv pip install -q --python "$folder/bin/python" "$@"
+  else
+    "$folder/bin/python" -m pip --version >/dev/null 2>&1 || "$folder/bin/python" -m ensurepip >/dev/null
+    "$folder/bin/python" -m pip install -q --no-input "$@"
+  fi
+  printf '%s' "$stamp" >"$folder/.stamp"
+}
+
+fingerprint() { cat "$@" | sha256sum | cut -c1-16; }
+
+part() {
+  case $1 in
+    base) wheels .venv "$(fingerprint pyproject.toml)" -e '.[demo,dev]' ;;
+    demo) packages "${DEMO_PACKAGES[@]}" ;;
+    test) packages "${DEMO_PACKAGES[@]}" "${TEST_PACKAGES[@]}"; part wire ;;
+    lint) wheels .venv-lint "$ANSIBLE_LINT" "$ANSIBLE_LINT" ;;
+    wire) wheels .wire "$WIRE" "$WIRE" ;;
+    bench) wheels .bench "${BENCH[*]}" "${BENCH[@]}" ;;
+    *) say "no such part: $1 (base demo test lint wire bench)"; return 2 ;;
+  esac
+}
+
+[[ $# -gt 0 ]] || set -- base
+for one in "$@"; do part "$one"; done

@@ -1,0 +1,78 @@
+"""`kite config` shows every setting of every service, and never a secret."""
+
+import sys
+
+import pytest
+
+from kite.cli import config
+from kite.cli.config import Whole
+from kite.cli.services import Service
+from kite.described import Described, Setting
+
+
+def setting(name, *, common=False, secret=False, value="", default=""):
+    return Setting(name, f"Meaning of {name}.", default, secret, common, value)
+
+
+def whole(**faults):
+    common = setting("KITE_REGION", common=True, value="eu-west-1", default="us-east-1")
+    return Whole(
+        {
+            one: Described(
+                (common, setting(f"KITE_{one.name}_LISTEN", value="a:1", default="a:1")),
+                tuple(faults.get(one.value, ())),
+            )
+            for one in Service
+        }
+    )
+
+
+def test_common_settings_are_shown_once_and_changes_marked():
+    lines = config.shown(whole()).splitlines()
+    assert lines[0] == "KITE_REGION=eu-west-1   # set"
+    assert lines[1:] == [f"KITE_{one.name}_LISTEN=a:1" for one in Service]
+
+
+def test_each_fault_is_told_once():
+    both = whole(bff=("x: bad",), registry=("x: bad", "y: bad"))
+    assert both.faults() == ("x: bad", "y: bad")
+
+
+def test_the_example_has_every_setting_with_its_meaning_commented_out():
+    text = config.example(whole())
+    for one in Service:
+        assert f"# Meaning of KITE_{one.name}_LISTEN.\n#KITE_{one.name}_LISTEN=a:1\n" in text
+    assert "#KITE_REGION=us-east-1\n" in text
+    assert all(line.startswith("#") or not line for line in text.splitlines())
+    assert text.endswith("a:1\n")
+
+
+def test_long_meanings_are_wrapped():
+    long = Setting("KITE_X", "word " * 60, "", secret=False, common=True, value="")
+    text = config.example(Whole({one: Described((long,), ()) for one in Service}))
+    assert max(map(len, text.splitlines())) <= 100
+
+
+async def test_a_service_that_cannot_tell_is_named_with_what_it_said(monkeypatch):
+    broken = (sys.executable, "-c", "raise SystemExit('no such thing')")
+    monkeypatch.setattr(Service, "settings_command", lambda _self: broken)
+    with pytest.raises(config.NotDescribed, match=r"bff\.settings cannot be read: no such thing"):
+        await config.ask({}, [Service.BFF])
+
+
+async def test_a_silent_service_is_named_too(monkeypatch):
+    silent = (sys.executable, "-c", "")
+    monkeypatch.setattr(Service, "settings_command", lambda _self: silent)
+    with pytest.raises(config.NotDescribed, match="it said nothing"):
+        await config.ask({}, [Service.REGISTRY])
+
+
+def test_every_service_has_a_package_of_its_own():
+    assert [one.module for one in Service] == [
+        "registry_svc",
+        "whitelist_svc",
+        "provisioner",
+        "bff",
+    ]
+    assert Service.BFF.command()[1:] == ("-m", "bff")
+    assert Service.BFF.settings_command()[1:] == ("-m", "bff.settings")
