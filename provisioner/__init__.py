@@ -1,0 +1,1 @@
+"""Owner of machines: instances, volumes, addresses and what is installed on them."""
