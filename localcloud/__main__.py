@@ -45,7 +45,7 @@ def told() -> Iterator[None]:
         tenancy.Occupied,
         artifact.NoArtifact,
         clients.ClientRefused,
-        root.NoSources,
+        root.NoRoot,
         NotClean,
         ToolFailed,
         OSError,

@@ -98,7 +98,9 @@ class Fleet:
         for instance_id in (*sight.wishes, *(set(self._held) - set(sight.wishes))):
             held = self._held.setdefault(instance_id, Held())
             if held.job is None or held.job.done():
-                held.job = None
+                done, held.job = held.job, None
+                if done is not None:
+                    done.result()  # what nobody foresaw ends the cloud, loudly
                 self._one(instance_id, held, sight, addresses, attached)
         self._tell()
 
@@ -245,8 +247,9 @@ class Fleet:
         try:
             act()
         except TROUBLE as error:
-            held.trouble = str(error)
-            self._say(f"{instance_id}: {error}")
+            if held.trouble != str(error):
+                held.trouble = str(error)
+                self._say(f"{instance_id}: {error}")
 
     def _tell(self) -> None:
         """Write the state of all hosts for whoever asks, when it has changed."""

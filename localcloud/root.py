@@ -17,7 +17,7 @@ from time import monotonic
 
 from localcloud import apt_sources
 from localcloud.recipe import Recipe
-from localcloud.tool import run
+from localcloud.tool import ToolFailed, run
 
 SLOWEST = 1800
 """Seconds a build may take on a poor network."""
@@ -25,8 +25,8 @@ SLOWEST = 1800
 Say = Callable[[str], None]
 
 
-class NoSources(Exception):
-    """This machine has no package source of its own distribution."""
+class NoRoot(Exception):
+    """The root of the pretend hosts cannot be had: why, and what to do."""
 
 
 def cache(environment: dict[str, str] | os._Environ[str] = os.environ) -> Path:
@@ -38,14 +38,14 @@ def cache(environment: dict[str, str] | os._Environ[str] = os.environ) -> Path:
 
 
 def recipe(extra: tuple[str, ...] = ()) -> Recipe:
-    """The recipe for this machine: its distribution, its mirrors. Raises NoSources."""
+    """The recipe for this machine: its distribution, its mirrors. Raises NoRoot."""
     release = dict(
         line.split("=", 1) for line in _read(Path("/etc/os-release")).splitlines() if "=" in line
     )
     codename = release.get("VERSION_CODENAME", "").strip('"')
     sources = apt_sources.own((_read(path) for path in _source_files()), codename)
     if not sources:
-        raise NoSources(
+        raise NoRoot(
             f"No package source of {codename or 'this distribution'} is configured in "
             "/etc/apt; the pretend hosts are made from Debian or Ubuntu packages."
         )
@@ -58,7 +58,7 @@ def place(what: Recipe, folder: Path) -> Path:
 
 
 def ensure(what: Recipe, folder: Path, say: Say) -> Path:
-    """The finished root, built now if it is not there. Raises ToolFailed or OSError."""
+    """The finished root, built now if it is not there. Raises NoRoot or OSError."""
     root = place(what, folder)
     if root.is_dir():
         return root
@@ -78,8 +78,7 @@ def _build(what: Recipe, root: Path, say: Say) -> None:
     try:
         (work / "sources.sources").write_text(what.sources)
         (work / "prepare").write_text(what.prepare)
-        run(
-            "mmdebstrap",
+        _bootstrap(
             "--mode=root",
             "--variant=minbase",
             "--dpkgopt=force-unsafe-io",
@@ -88,13 +87,24 @@ def _build(what: Recipe, root: Path, say: Say) -> None:
             what.codename,
             work / "root",
             work / "sources.sources",
-            seconds=SLOWEST,
         )
         (work / "root").chmod(0o755)
         (work / "root").rename(root)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     say(f"Built the root in {monotonic() - since:.0f} s")
+
+
+def _bootstrap(*words: str | Path) -> None:
+    try:
+        run("mmdebstrap", *words, seconds=SLOWEST)
+    except ToolFailed as error:
+        errors = [line for line in error.said.splitlines() if line.startswith("E: ")]
+        why = (errors or [str(error)])[0].removeprefix("E: ")
+        raise NoRoot(
+            f"The root of the pretend hosts could not be built ({why}); are the package mirrors "
+            "of /etc/apt reachable and is there room on the disk?"
+        ) from None
 
 
 @contextmanager

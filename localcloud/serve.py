@@ -6,6 +6,7 @@ Promise: whatever ends it, a signal or a failure at any step, nothing of it stay
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import threading
@@ -63,16 +64,19 @@ def serve(wanted: Wanted) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Prints one line of JSON to standard output when everything answers, and progress to standard
-    error. Raises Unfit, Occupied, NoSources, NoArtifact, ToolFailed or OSError before it is ready,
+    error. Raises Unfit, Occupied, NoRoot, NoArtifact, ToolFailed or OSError before it is ready,
     NotClean when something stays behind at the end.
     """
     ground, state = wanted.ground, wanted.state
     with signals() as stop, ExitStack() as stack:
         if sentences := preflight.problems(survey.look(ground, state, 0, wanted.packages)):
             raise Unfit(sentences)
+        former = tenancy.tenant(ground)
         stack.enter_context(tenancy.hold(ground, state))
         stack.callback(_clear, ground, state)
         _clear(ground, state)
+        if former is not None:
+            cleaning.forget(ground, Path(former.state))
         if sentences := preflight.problems(
             survey.look(ground, state, wanted.port, wanted.packages)
         ):
@@ -121,6 +125,7 @@ def _raise(stack: ExitStack, wanted: Wanted, lower: Path, wheel: Artifact) -> Fl
         "public_cidr": str(ground.public),
         "gateway": str(ground.gateway),
         "state": str(state),
+        "pid": os.getpid(),
     }
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()

@@ -47,7 +47,7 @@ def look(ground: Ground, state: Path, port: int, extra: tuple[str, ...] = ()) ->
 def _has_root(extra: tuple[str, ...]) -> bool:
     try:
         return root.place(root.recipe(extra), root.cache()).is_dir()
-    except root.NoSources:
+    except (root.NoRoot, OSError):
         return False
 
 
@@ -119,7 +119,10 @@ def _meets(network: IPv4Network, ground: Ground) -> bool:
 
 
 def _free(path: Path) -> int:
-    while not path.exists():
-        path = path.parent
-    found = os.statvfs(path)
-    return found.f_bavail * found.f_frsize
+    for there in (path, *path.parents):
+        try:
+            found = os.statvfs(there)
+        except OSError:
+            continue  # not made yet, or not ours to look at
+        return found.f_bavail * found.f_frsize
+    return 0

@@ -42,14 +42,28 @@ def test_systemd_runs_it_and_it_is_called_by_its_id(cloud, host):
     assert said.split() == ["running", host, "systemd"]
 
 
-def test_disks_have_the_ordered_size(cloud, host):
-    said = cloud.login(
-        host, "sudo blockdev --getsize64 /dev/nvme1n1; df --output=size -B1 / | tail -1"
-    )
-    data, root = map(int, said.split())
+SIZES = "sudo blockdev --getsize64 /dev/nvme1n1; df --output=size -B1 / | tail -1"
 
-    assert data == 5 * GIB
-    assert 8.8 * GIB < root <= 9 * GIB
+
+def ordered(cloud, host):
+    """Bytes of the data and the root volume as EC2 lists them, by device."""
+    of_host = [{"Name": "attachment.instance-id", "Values": [host]}]
+    found = cloud.ec2.describe_volumes(Filters=of_host)["Volumes"]
+    sizes = {one["Attachments"][0]["Device"]: one["Size"] * GIB for one in found}
+    return sizes["/dev/sdf"], sizes["/dev/sda1"]
+
+
+def has(cloud, host, data, root):
+    """Whether the host sees the disk, and a root file system of that size less its own needs."""
+    disk, files = map(int, cloud.login(host, SIZES).split())
+    return disk == data and 0.97 * root < files <= root
+
+
+def test_disks_have_the_ordered_size(cloud, host):
+    data, root = ordered(cloud, host)
+
+    assert has(cloud, host, data, root)
+    assert data != root
 
 
 def test_the_data_disk_has_the_name_aws_gives_it(cloud, host):
@@ -100,16 +114,12 @@ def test_a_reboot_from_inside_comes_back(cloud, host):
 
 def test_a_larger_volume_is_seen_at_once(cloud, host):
     for mapping in cloud.see(host)["BlockDeviceMappings"]:
-        cloud.ec2.modify_volume(VolumeId=mapping["Ebs"]["VolumeId"], Size=12)
+        volume = mapping["Ebs"]["VolumeId"]
+        size = cloud.ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]["Size"]
+        cloud.ec2.modify_volume(VolumeId=volume, Size=size + 3)
 
-    def sizes():
-        said = cloud.login(
-            host, "sudo blockdev --getsize64 /dev/nvme1n1; df --output=size -B1 / | tail -1"
-        )
-        data, root = map(int, said.split())
-        return data == 12 * GIB and root > 11.8 * GIB
-
-    until(sizes, "the growth")
+    until(lambda: has(cloud, host, *ordered(cloud, host)), "the growth")
+    assert ordered(cloud, host)[1] > 9 * GIB
 
 
 def test_a_volume_attached_later_appears_and_goes(cloud, host):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -76,7 +76,6 @@ class World:
     process: subprocess.Popen
     ready: dict
     folder: Path
-    pairs: dict = field(default_factory=dict)
 
     @cached_property
     def ec2(self):
@@ -187,7 +186,7 @@ class World:
             [
                 *("ssh", "-i", self.key, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no"),
                 *("-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"),
-                *("-o", "ConnectTimeout=5", f"ubuntu@{address}", script),
+                *("-o", "ConnectTimeout=2", f"ubuntu@{address}", script),
             ],
             text=True,
             capture_output=True,
