@@ -50,8 +50,10 @@ class Cloud(Looking):
     def open(self) -> None:
         """Take moto over: an empty cloud whose public addresses come from our range only."""
         from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
+        from moto.ec2.models.core import TaggedEC2Resource
 
         with self.lock:
+            self._patches.set(TaggedEC2Resource, "get_tags", _tags)
             self._patches.set(elastic_network_interfaces, "random_public_ip", self._public)
             self._patches.set(elastic_ip_addresses, "random_ip", self._public)
             self.reset()
@@ -177,6 +179,12 @@ class Cloud(Looking):
         if status >= 400 and b"<Errors>" not in body:  # noqa: PLR2004 - HTTP
             raise Refusal("InternalError", f"{call.action} failed in the simulation", 500)
         return Reply(status, body, code_in(status, body), XML)
+
+
+def _tags(resource: Any) -> list[dict[str, str]]:
+    """The tags of one resource, looked up instead of searched for among all tags."""
+    tags = resource.ec2_backend.tags.get(resource.id, {}) if resource.id else {}
+    return [{"resource_id": resource.id, "key": k, "value": v} for k, v in tags.items()]
 
 
 def _environ(call: Call) -> Environ:

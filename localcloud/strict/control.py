@@ -34,6 +34,10 @@ def fault_from(value: Mapping[str, Any]) -> Fault:
         kind = Kind(named.pop("kind", ""))
     except ValueError as error:
         raise Unacceptable(f"kind must be one of {[k.value for k in Kind]}") from error
+    for name, given in named.items():
+        wanted = type(getattr(Fault(kind), name))
+        if not isinstance(given, (int, float) if wanted is float else wanted):
+            raise Unacceptable(f"{name} must be of type {wanted.__name__}, not {given!r}")
     return Fault(kind=kind, **named)
 
 
@@ -88,7 +92,10 @@ class Control:
                 return 404, {"error": f"no control path {incoming.method} {incoming.path}"}
 
     def _arm(self, value: Any) -> list[int]:
-        faults = [fault_from(one) for one in (value if isinstance(value, list) else [value])]
+        given = value if isinstance(value, list) else [value]
+        if not all(isinstance(one, dict) for one in given):
+            raise Unacceptable("a fault is an object, e.g. {'kind': 'lost-reply'}; or send a list")
+        faults = [fault_from(one) for one in given]
         return [self._faults.add(fault) for fault in faults]
 
     def _faults_now(self) -> list[dict[str, Any]]:

@@ -79,6 +79,11 @@ class FaultScript:
         with self._lock:
             self._armed.clear()
 
+    @property
+    def armed(self) -> bool:
+        """True when anything could go wrong."""
+        return bool(self._armed)
+
     def all(self) -> list[tuple[int, Fault, int]]:
         """(number, fault, times met) of everything armed or used up."""
         with self._lock:
@@ -86,6 +91,8 @@ class FaultScript:
 
     def meeting(self, call: Call, zone: str = "") -> list[Fault]:
         """The faults this call meets now; each use is counted."""
+        if not self._armed:
+            return []
         with self._lock:
             return [armed.fault for armed in self._armed if _meets(armed, call, zone)]
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
+from localcloud.strict.absence import absent
 from localcloud.strict.call import Call, Refusal, Reply
 from localcloud.strict.calls import CallLog
 from localcloud.strict.chain import Chain
 from localcloud.strict.cloud import Cloud
 from localcloud.strict.faults import Fault, FaultScript, Kind, refusal_of
+from localcloud.strict.hiding import HiddenIds, asked_empty, fresh_ids
 from localcloud.strict.listen import Dropped, Incoming
 from localcloud.strict.wire import decode, form_of, refusal_reply, signed_for
 
+_LOG = logging.getLogger(__name__)
 Control = Callable[[Incoming], Reply]
 
 
@@ -28,6 +32,11 @@ class PlainFront:
             return self._serve(self._decode(incoming))
         except Refusal as refusal:
             return refusal_reply(refusal)
+        except Dropped:
+            raise
+        except Exception as error:
+            _LOG.exception("a rule of the strict EC2 broke")
+            return refusal_reply(Refusal("InternalError", repr(error), 500))
 
     def _decode(self, incoming: Incoming) -> Call:
         key, region, _ = signed_for(incoming.authorization)
@@ -60,6 +69,7 @@ class StrictFront(PlainFront):
         self._calls = calls
         self._control = control
         self._pause = threading.Event()
+        self.hidden = HiddenIds()
 
     def answer(self, incoming: Incoming) -> Reply:
         if incoming.path.startswith("/_kite/"):
@@ -79,13 +89,20 @@ class StrictFront(PlainFront):
         return reply
 
     def _with_faults(self, call: Call) -> Reply:
-        met = self._faults.meeting(call, self.cloud.zone_of(call))
+        met = self._faults.meeting(call, self._zone(call))
         for fault in met:
             self._before(fault)
         reply = self._with_rules(call)
         for fault in met:
-            self._after(fault)
+            self._after(fault, call, reply)
         return reply
+
+    def _zone(self, call: Call) -> str:
+        """Where a launch would go; of no interest without faults."""
+        if call.action != "RunInstances" or not self._faults.armed:
+            return ""
+        with self.cloud.lock:
+            return self.cloud.zone_of(call) or self.cloud.default_zone(call)
 
     def _before(self, fault: Fault) -> None:
         if fault.kind is Kind.RESET:
@@ -96,16 +113,22 @@ class StrictFront(PlainFront):
         if refusal is not None:
             raise refusal
 
-    def _after(self, fault: Fault) -> None:
+    def _after(self, fault: Fault, call: Call, reply: Reply) -> None:
+        if fault.kind is Kind.HIDE and reply.code == "OK":
+            self.hidden.hide(fresh_ids(call, reply), fault.describes, empty=fault.empty)
         if fault.kind is Kind.LOST_REPLY:
             raise Dropped
         if fault.kind is Kind.DELAY_REPLY:
             self._pause.wait(fault.seconds)
 
     def _with_rules(self, call: Call) -> Reply:
+        unseen = self.hidden.unseen_by(call)
         with self.cloud.lock:
             self.cloud.settle()
-            return self._chain.run(call, self.cloud)
+            if not unseen:
+                return self._chain.run(call, self.cloud)
+            with absent(self.cloud.backend(call), unseen):
+                return self._chain.run(asked_empty(call, unseen), self.cloud)
 
     def stop(self) -> None:
         """End every wait of a delay at once."""

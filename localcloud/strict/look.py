@@ -85,10 +85,17 @@ class Looking:
         subnet = self.wanted_subnet(call)
         return str(subnet.availability_zone) if subnet is not None else ""
 
+    def first_zone(self, call: Call) -> str:
+        return min((z.name for z in self.backend(call).describe_availability_zones()), default="")
+
+    def default_zone(self, call: Call) -> str:
+        """The zone of a launch that names none: the first with a default subnet."""
+        return min(self.backend(call).get_default_subnets(), default="")
+
     def default_subnet(self, call: Call) -> str:
         """The default subnet of the zone asked for, else of the first zone; empty when none."""
         defaults = self.backend(call).get_default_subnets()
-        zone = call.params.struct("Placement").text("AvailabilityZone") or min(defaults, default="")
+        zone = call.params.struct("Placement").text("AvailabilityZone") or self.default_zone(call)
         return str(defaults[zone].id) if zone in defaults else ""
 
     def vpc_of(self, call: Call) -> str:

@@ -155,6 +155,8 @@ class Ec2Api:
         with self._need().lock:
             self._need().reset()
             self.chain.reset()
+        if self._front is not None:
+            self._front.hidden.clear()
 
     def _need(self) -> Cloud:
         if self._cloud is None:

@@ -20,6 +20,7 @@ FORM = "application/x-www-form-urlencoded"
 VERSION = "2016-11-15"
 XML = (("Content-Type", "text/xml;charset=UTF-8"),)
 _CODE = re.compile(rb"<Code>([^<]+)</Code>")
+_NOT_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 _SCOPE = re.compile(r"Credential=([^/,]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 
 
@@ -88,7 +89,7 @@ def refusal_reply(refusal: Refusal) -> Reply:
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f"<Response><Errors><Error><Code>{escape(refusal.code)}</Code>"
-        f"<Message>{escape(refusal.message)}</Message></Error></Errors>"
+        f"<Message>{escape(_NOT_XML.sub('?', refusal.message))}</Message></Error></Errors>"
         f"<RequestID>{request_id}</RequestID></Response>"
     )
     return Reply(refusal.status, body.encode(), refusal.code, XML)

@@ -59,7 +59,9 @@ def _offered(region: str, zone: str) -> frozenset[str]:
     from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 
     place = "availability-zone" if zone else "region"
-    found = INSTANCE_TYPE_OFFERINGS[place].get(region, [])
+    found = INSTANCE_TYPE_OFFERINGS[place].get(region)
+    if not found:  # moto ships no list for the regions of China and the government
+        return frozenset(_known())
     return frozenset(o["InstanceType"] for o in found if not zone or o["Location"] == zone)
 
 

@@ -129,6 +129,38 @@ class Attaching(Rule):
         return call
 
 
+def detach_verdict(volume: Volume, state: str, root: str) -> Refusal | None:
+    """Detaching wants an attached volume; the root of a live instance stays."""
+    if not volume.instance_id:
+        text = f"Volume '{volume.id}' is in the 'available' state."
+        return Refusal("IncorrectState", text)
+    if volume.device == root and state != State.STOPPED:
+        text = f"Unable to detach root volume '{root}' from instance '{volume.instance_id}'"
+        return Refusal("OperationNotPermitted", text)
+    return None
+
+
+class Detaching(Rule):
+    """DetachVolume needs no more than the volume; free and root volumes are refused."""
+
+    name = "detaching"
+    document = _API + "API_DetachVolume.html"
+    actions = frozenset({"DetachVolume"})
+
+    def before(self, call: Call, cloud: Cloud) -> Call | Reply:
+        volume = cloud.volume(call, call.params.text("VolumeId"))
+        if volume is None:
+            return call
+        instance = cloud.backend(call).get_instance_by_id(volume.instance_id)
+        state, root = "", ""
+        if instance is not None:
+            state, root = str(instance.state), str(instance.root_device_name)
+        refusal = detach_verdict(volume, state, root)
+        if refusal is not None:
+            raise refusal
+        return call.altered(InstanceId=volume.instance_id, Device=volume.device)
+
+
 class RootVolume(Rule):
     """A launch that maps other devices still gets the root volume of its image.
 

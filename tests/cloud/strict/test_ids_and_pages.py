@@ -1,0 +1,61 @@
+from tests.cloud.strict.proof import launch, needs, refused
+
+
+@needs("malformed-ids")
+def test_an_id_of_the_wrong_shape_is_malformed(strict_ec2):
+    ec2 = strict_ec2.client()
+    for wrong in ("i-", "i-xyz", "i-123", "vol-00000000", "m5.large"):
+        with refused("InvalidInstanceID.Malformed"):
+            ec2.describe_instances(InstanceIds=[wrong])
+    with refused("InvalidInstanceID.Malformed"):
+        ec2.terminate_instances(InstanceIds=["i-xyz"])
+    with refused("InvalidGroupId.Malformed"):
+        ec2.delete_security_group(GroupId="sg-base")
+    with refused("InvalidAMIID.Malformed"):
+        launch(ec2, ImageId="ubuntu")
+    with refused("InvalidVolumeID.Malformed"):
+        ec2.delete_volume(VolumeId="disk")
+
+
+def test_an_id_of_the_right_shape_is_not_found(strict_ec2):
+    ec2 = strict_ec2.client()
+    with refused("InvalidInstanceID.NotFound"):
+        ec2.describe_instances(InstanceIds=["i-0123456789abcdef0"])
+    with refused("InvalidGroup.NotFound"):
+        ec2.describe_security_groups(GroupIds=["sg-0123456789abcdef0"])
+
+
+@needs("page-sizes")
+def test_pages_have_5_to_1000_entries(strict_ec2):
+    ec2 = strict_ec2.client()
+    for wrong in (1, 4, 1001, 5000):
+        with refused("InvalidParameterValue", "maxResults"):
+            ec2.describe_instances(MaxResults=wrong)
+    for right in (5, 1000):
+        ec2.describe_instances(MaxResults=right)
+
+
+@needs("instance-pages")
+def test_a_list_of_ids_is_never_cut_and_a_bad_token_is_refused(strict_ec2):
+    ec2 = strict_ec2.client()
+    ids = [launch(ec2)["InstanceId"] for _ in range(102)]
+    by_id = ec2.describe_instances(InstanceIds=ids)
+    assert {i["InstanceId"] for r in by_id["Reservations"] for i in r["Instances"]} == set(ids)
+    assert len(ec2.describe_instances()["Reservations"]) == 102
+    pages = list(
+        ec2.get_paginator("describe_instances").paginate(PaginationConfig={"PageSize": 50})
+    )
+    assert [len(page["Reservations"]) for page in pages] == [50, 50, 2]
+    with refused("InvalidNextToken"):
+        ec2.describe_instances(NextToken="rubbish", MaxResults=5)
+    with refused("InvalidInstanceID.NotFound"):
+        ec2.describe_instances(InstanceIds=[*ids, "i-0123456789abcdef0"])
+
+
+@needs("filter-values")
+def test_201_filter_values_are_refused(strict_ec2):
+    ec2 = strict_ec2.client()
+    values = [f"i-{n:017x}" for n in range(201)]
+    ec2.describe_instances(Filters=[{"Name": "instance-id", "Values": values[1:]}])
+    with refused("FilterLimitExceeded"):
+        ec2.describe_instances(Filters=[{"Name": "instance-id", "Values": values}])
