@@ -37,8 +37,13 @@ class Whole:
 async def ask(environ: Mapping[str, str], services: Iterable[Service] = Service) -> Whole:
     """Ask every service at once. Raises NotDescribed."""
     names = tuple(services)
-    told = await asyncio.gather(*(_ask(one, environ) for one in names))
-    return Whole(dict(zip(names, told, strict=True)))
+    told = await asyncio.gather(*(_ask(one, environ) for one in names), return_exceptions=True)
+    found = {}
+    for name, answer in zip(names, told, strict=True):
+        if isinstance(answer, BaseException):
+            raise answer
+        found[name] = answer
+    return Whole(found)
 
 
 async def _ask(service: Service, environ: Mapping[str, str]) -> Described:
