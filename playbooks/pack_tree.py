@@ -21,8 +21,8 @@ def pack(wheel: Path, tree: Path) -> str:
     with tempfile.TemporaryDirectory(dir=tree.parent, prefix=".pack-") as work:
         folder, part = Path(work) / "tree", Path(work) / "tree.tar"
         folder.mkdir()
-        unpack_milvus_wheel(str(wheel), str(folder), os.cpu_count() or 1)
-        pack_tar(str(folder), str(part))
+        unpack_milvus_wheel(wheel, folder, os.cpu_count() or 1)
+        pack_tar(folder, part)
         with part.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         part.rename(tree)

@@ -35,8 +35,8 @@ def choose(disks: t.Sequence[Disk], size_gib: int) -> str:
         "{} {} GiB{}".format(d.name, d.size // GIB, " (" + d.used + ")" if d.used else "")
         for d in disks
     )
-    wanted = " of {} GiB".format(size_gib) if size_gib else ""
-    found = "no unused disk" if not fitting else "{} unused disks".format(len(fitting))
+    wanted = f" of {size_gib} GiB" if size_gib else ""
+    found = "no unused disk" if not fitting else f"{len(fitting)} unused disks"
     raise Refused(
         "DISK_NOT_FOUND",
         "{}{}; name one by disk_device or disk_volume_id. Seen: {}".format(

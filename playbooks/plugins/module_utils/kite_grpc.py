@@ -16,6 +16,10 @@ DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
 ACK = END_STREAM = 1
 END_HEADERS = 4
 FRAME_LIMIT = 1 << 20
+FRAME_HEAD = 9
+MESSAGE_HEAD = 5
+MORE = 128  # the bit that says another byte follows
+VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 
 
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
@@ -29,9 +33,9 @@ def number(value: int, prefix_bits: int) -> bytes:
     if value < most:
         return bytes([value])
     out, value = [most], value - most
-    while value >= 128:
-        out.append(value % 128 + 128)
-        value //= 128
+    while value >= MORE:
+        out.append(value % MORE + MORE)
+        value //= MORE
     return bytes([*out, value])
 
 
@@ -44,49 +48,49 @@ def header(name: str, value: str) -> bytes:
 def varint(value: int) -> bytes:
     """An unsigned integer as protobuf writes it."""
     out = []
-    while value >= 128:
-        out.append(value % 128 + 128)
-        value //= 128
+    while value >= MORE:
+        out.append(value % MORE + MORE)
+        value //= MORE
     return bytes([*out, value])
 
 
 def text_field(index: int, value: str) -> bytes:
     """A string field of a protobuf message."""
     data = value.encode("utf-8")
-    return varint(index << 3 | 2) + varint(len(data)) + data
+    return varint(index << 3 | LENGTH) + varint(len(data)) + data
 
 
-def read_varint(data: bytes, at: int) -> t.Tuple[int, int]:  # noqa: UP006
+def read_varint(data: bytes, at: int) -> tuple[int, int]:
     """The integer at a place and the place after it."""
     value = shift = 0
     while True:
         byte = data[at]
-        value |= (byte & 127) << shift
+        value |= (byte % MORE) << shift
         at, shift = at + 1, shift + 7
-        if byte < 128:
+        if byte < MORE:
             return value, at
 
 
-def fields(data: bytes) -> t.Iterator[t.Tuple[int, t.Union[int, bytes]]]:  # noqa: UP006, UP007
+def fields(data: bytes) -> t.Iterator[tuple[int, int | bytes]]:
     """The fields of a protobuf message; fixed-width ones are skipped."""
     at = 0
     while at < len(data):
         key, at = read_varint(data, at)
         kind = key & 7
-        if kind == 0:
+        if kind == VARINT:
             value, at = read_varint(data, at)
             yield key >> 3, value
-        elif kind == 2:
+        elif kind == LENGTH:
             size, at = read_varint(data, at)
             yield key >> 3, data[at : at + size]
             at += size
-        elif kind in {1, 5}:
-            at += 8 if kind == 1 else 4
+        elif kind in {FIXED64, FIXED32}:
+            at += 8 if kind == FIXED64 else 4
         else:
             raise ValueError("not a protobuf message")
 
 
-def question(path: str, authority: str, metadata: t.Dict[str, str], message: bytes) -> bytes:  # noqa: UP006
+def question(path: str, authority: str, metadata: dict[str, str], message: bytes) -> bytes:
     """Everything a client sends for one unary call."""
     names = {
         ":method": "POST",
@@ -109,26 +113,26 @@ def question(path: str, authority: str, metadata: t.Dict[str, str], message: byt
     )
 
 
-def frames(stream: t.IO[bytes]) -> t.Iterator[t.Tuple[int, int, int, bytes]]:  # noqa: UP006
+def frames(stream: t.IO[bytes]) -> t.Iterator[tuple[int, int, int, bytes]]:
     """Frames as they come, until the other side closes."""
     while True:
-        head = stream.read(9)
-        if len(head) < 9:
+        head = stream.read(FRAME_HEAD)
+        if len(head) < FRAME_HEAD:
             return
         size = int.from_bytes(head[:3], "big")
         if size > FRAME_LIMIT:
-            raise ValueError("a frame of {} bytes".format(size))
+            raise ValueError(f"a frame of {size} bytes")
         kind, flags, on = struct.unpack(">BBI", head[3:])
         yield kind, flags, on, stream.read(size)
 
 
 def call(
-    address: t.Tuple[str, int],  # noqa: UP006
+    address: tuple[str, int],
     path: str,
-    metadata: t.Dict[str, str],  # noqa: UP006
+    metadata: dict[str, str],
     message: bytes,
     timeout: float,
-) -> t.Optional[bytes]:  # noqa: UP045
+) -> bytes | None:
     """The reply's message, or None when the call was refused; OSError when nobody answers."""
     authority = "{}:{}".format(*address)
     with socket.create_connection(address, timeout) as line, line.makefile("rb") as stream:
@@ -145,4 +149,4 @@ def call(
                 on == 1 and kind in {HEADERS, DATA} and flags & END_STREAM
             ):
                 break
-    return body[5:] if len(body) >= 5 else None
+    return body[MESSAGE_HEAD:] if len(body) >= MESSAGE_HEAD else None

@@ -13,15 +13,16 @@ import shutil
 import subprocess
 import tempfile
 import typing as t
+from pathlib import Path
 
 if t.TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
-LOCK = "/run/kite-install.lock"
+LOCK = Path("/run/kite-install.lock")
 JOURNAL_LINES = 25
 
 
-class Refused(Exception):  # noqa: N818 - a refusal with a reason word, not a crash
+class Refused(Exception):
     """The host cannot be brought to the wanted state; `reason` is UPPER_SNAKE."""
 
     def __init__(self, reason: str, message: str, **more: object) -> None:
@@ -33,12 +34,12 @@ class Refused(Exception):  # noqa: N818 - a refusal with a reason word, not a cr
 @contextlib.contextmanager
 def one_at_a_time() -> t.Iterator[None]:
     """Wait until no other run changes this host; the lock dies with its process."""
-    with open(LOCK, "w", encoding="ascii") as lock:  # noqa: PTH123 - held open, not read
+    with LOCK.open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def answer(module: AnsibleModule, work: t.Callable[[], t.Dict[str, t.Any]]) -> None:  # noqa: UP006
+def answer(module: AnsibleModule, work: t.Callable[[], dict[str, t.Any]]) -> None:
     """Do the work under the host lock and end the module with its result or its reason."""
     try:
         with one_at_a_time():
@@ -57,14 +58,14 @@ def run(*argv: str, check: bool = True, timeout: float = 600) -> subprocess.Comp
     environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     if shutil.which(argv[0]) is None:
         if check:
-            raise Refused("TASK_FAILED", "{} is not on this host".format(argv[0]))
+            raise Refused("TASK_FAILED", f"{argv[0]} is not on this host")
         return subprocess.CompletedProcess(argv, 127, "", "not on this host")
     done = subprocess.run(  # noqa: S603 - argument lists only, never a shell
         argv, capture_output=True, text=True, check=False, timeout=timeout, env=environment
     )
     if check and done.returncode:
         words = (done.stderr or done.stdout).strip()[-800:]
-        raise Refused("TASK_FAILED", "{} ended with {}: {}".format(argv[0], done.returncode, words))
+        raise Refused("TASK_FAILED", f"{argv[0]} ended with {done.returncode}: {words}")
     return done
 
 
@@ -82,14 +83,13 @@ def need_program(name: str, package: str) -> None:
         done = run("dnf", "-y", "install", package, check=False, timeout=900)
     if done.returncode:
         words = (done.stderr or done.stdout).strip()[-400:]
-        raise Refused("PACKAGE_UNAVAILABLE", "cannot install {}: {}".format(package, words))
+        raise Refused("PACKAGE_UNAVAILABLE", f"cannot install {package}: {words}")
 
 
 def sha256_of(path: str) -> str:
     """Digest of a file; empty when it is not there."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - hosts may run Python 3.8
-            return hashlib.sha256(file.read()).hexdigest()
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except FileNotFoundError:
         return ""
 
@@ -97,8 +97,7 @@ def sha256_of(path: str) -> str:
 def text_of(path: str) -> str:
     """Text of a file; empty when it is not there."""
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
-            return file.read()
+        return Path(path).read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return ""
 
@@ -106,25 +105,26 @@ def text_of(path: str) -> str:
 def mode_of(path: str) -> int:
     """Permission bits of a file; -1 when it is not there."""
     try:
-        return os.stat(path).st_mode & 0o7777
+        return Path(path).stat().st_mode & 0o7777
     except FileNotFoundError:
         return -1
 
 
 def write_whole(path: str, text: str, mode: int) -> None:
     """Replace a file in one step, so that no reader and no crash ever sees half of it."""
-    folder = os.path.dirname(path)
-    os.makedirs(folder, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=folder, prefix=".kite-")
+    folder = Path(path).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=folder, prefix=".kite-")
+    part = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(part, mode)
-        os.rename(part, path)
+        part.chmod(mode)
+        part.rename(path)
     except BaseException:
-        os.unlink(part)
+        part.unlink()
         raise
 
 
@@ -136,7 +136,7 @@ def put(path: str, text: str, mode: int, *, pretend: bool) -> bool:
     return not same
 
 
-def journal_tail(unit: str) -> t.List[str]:  # noqa: UP006
+def journal_tail(unit: str) -> list[str]:
     """The last lines a unit wrote, for the reader who has to find out why."""
     argv = ["journalctl", "--unit", unit, "--no-pager", "--output", "cat"]
     done = run(*argv, "--lines", str(JOURNAL_LINES), check=False, timeout=20)

@@ -7,25 +7,25 @@ one. Also runs on its own (playbooks/pack_tree.py) to turn the second form into 
 from __future__ import annotations
 
 import lzma
-import os
 import re
 import shutil
 import tarfile
 import typing as t
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 CHUNK = 1 << 20
 PART = r"[A-Za-z0-9_+][A-Za-z0-9._+-]*"
-SAFE_NAME = re.compile(r"^{0}(/{0})*$".format(PART))
-WHEEL_BINARY = re.compile(r"^milvus/data/bin/({})\.lzma$".format(PART))
+SAFE_NAME = re.compile(rf"^{PART}(/{PART})*$")
+WHEEL_BINARY = re.compile(rf"^milvus/data/bin/({PART})\.lzma$")
 
 
-class BadArchive(Exception):  # noqa: N818 - says what is bad, not that something crashed
+class BadArchive(Exception):
     """The archive holds something a tree of plain files cannot hold."""
 
 
-def unpack_tar(stream: t.IO[bytes], folder: str, strip: int = 0) -> None:
+def unpack_tar(stream: t.IO[bytes], folder: Path, strip: int = 0) -> None:
     """Unpack a tar stream of plain files, dropping `strip` leading folders of each name."""
     with tarfile.open(fileobj=stream, mode="r|*", bufsize=CHUNK) as archive:
         for member in archive:
@@ -33,48 +33,50 @@ def unpack_tar(stream: t.IO[bytes], folder: str, strip: int = 0) -> None:
             if member.isdir() or not name:
                 continue
             if not member.isreg() or not SAFE_NAME.match(name):
-                raise BadArchive("{!r} is not a plain file below the folder".format(member.name))
+                raise BadArchive(f"{member.name!r} is not a plain file below the folder")
             source = archive.extractfile(member)
             if source is None:
-                raise BadArchive("{!r} cannot be read".format(member.name))
-            path = os.path.join(folder, name)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "wb") as target:  # noqa: PTH123 - hosts may run Python 3.8
+                raise BadArchive(f"{member.name!r} cannot be read")
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as target:
                 shutil.copyfileobj(source, target, CHUNK)
-            os.chmod(path, 0o755 if member.mode & 0o100 else 0o644)
+            path.chmod(0o755 if member.mode & 0o100 else 0o644)
 
 
-def unpack_milvus_wheel(wheel: str, folder: str, workers: int) -> None:
+def unpack_milvus_wheel(wheel: Path, folder: Path, workers: int) -> None:
     """Unpack the server out of its wheel: bin/* and configs/glog.conf.
 
     Each binary is an LZMA file of its own; decoding leaves Python's lock, so threads share the
     cores. The largest goes first, it decides how long all of it takes.
     """
-    os.makedirs(os.path.join(folder, "bin"))
-    os.makedirs(os.path.join(folder, "configs"))
+    binaries, configs = folder / "bin", folder / "configs"
+    binaries.mkdir()
+    configs.mkdir()
     with zipfile.ZipFile(wheel) as archive:
-        packed = [i for i in archive.infolist() if WHEEL_BINARY.match(i.filename)]
-        if not packed:
-            raise BadArchive("the wheel holds no milvus/data/bin/*.lzma")
-        with open(os.path.join(folder, "configs/glog.conf"), "wb") as target:  # noqa: PTH123
-            target.write(archive.read("milvus/data/glog.conf"))
+        sizes = {item.filename: item.file_size for item in archive.infolist()}
+        (configs / "glog.conf").write_bytes(archive.read("milvus/data/glog.conf"))
+    matches = [match for match in map(WHEEL_BINARY.match, sizes) if match]
+    if not matches:
+        raise BadArchive("the wheel holds no milvus/data/bin/*.lzma")
 
-    def one(item: zipfile.ZipInfo) -> None:
-        match = WHEEL_BINARY.match(item.filename)
-        if match is None:
-            raise BadArchive(item.filename)
-        path = os.path.join(folder, "bin", match.group(1))
-        with zipfile.ZipFile(wheel) as own, own.open(item) as raw:
-            with lzma.open(raw) as source, open(path, "wb") as target:  # noqa: PTH123
-                shutil.copyfileobj(source, target, CHUNK)
-        os.chmod(path, 0o755)
+    def one(match: re.Match[str]) -> None:
+        with zipfile.ZipFile(wheel) as own, own.open(match.string) as packed:
+            decode(packed, binaries / match.group(1))
 
-    packed.sort(key=lambda item: -item.file_size)
+    matches.sort(key=lambda match: -sizes[match.string])
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
-        list(pool.map(one, packed))
+        list(pool.map(one, matches))
 
 
-def pack_tar(folder: str, tar: str) -> None:
+def decode(packed: t.IO[bytes], path: Path) -> None:
+    """One LZMA stream into one program."""
+    with lzma.open(packed) as source, path.open("wb") as target:
+        shutil.copyfileobj(source, target, CHUNK)
+    path.chmod(0o755)
+
+
+def pack_tar(folder: Path, tar: Path) -> None:
     """Pack a folder as an uncompressed tar that is the same byte for byte every time."""
 
     def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
@@ -84,8 +86,5 @@ def pack_tar(folder: str, tar: str) -> None:
         return member
 
     with tarfile.open(tar, "w", format=tarfile.USTAR_FORMAT) as archive:
-        for root, folders, files in os.walk(folder):
-            folders.sort()
-            for name in sorted(files):
-                path = os.path.join(root, name)
-                archive.add(path, os.path.relpath(path, folder), filter=plain)
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            archive.add(path, str(path.relative_to(folder)), filter=plain)

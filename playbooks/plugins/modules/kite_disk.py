@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """Find the data disk, give it a file system once, mount it now and at boot, grow it."""
 
 from __future__ import annotations
@@ -8,6 +7,7 @@ import re
 import stat
 import time
 import typing as t
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.kite_block import Disk, choose, link_of_volume
@@ -43,22 +43,22 @@ WantedBy=multi-user.target
 
 def users_of(name: str) -> str:
     """Who uses a whole disk: a partition, a holder above it, or a mount; empty when nobody."""
-    folder = "/sys/block/" + name
-    if any(os.path.exists(os.path.join(folder, part, "partition")) for part in os.listdir(folder)):
+    folder = Path("/sys/block", name)
+    if any(folder.glob("*/partition")):
         return "has partitions"
-    if os.listdir(os.path.join(folder, "holders")):
+    if any((folder / "holders").iterdir()):
         return "held by another device"
-    number = text_of(folder + "/dev").strip()
+    number = text_of(str(folder / "dev")).strip()
     mounts = [line.split() for line in text_of("/proc/self/mountinfo").splitlines()]
     places = [words[4] for words in mounts if words[2] == number]
     return "mounted at " + places[0] if places else ""
 
 
-def disks() -> t.List[Disk]:  # noqa: UP006
+def disks() -> list[Disk]:
     """Every whole disk that has a device node on this host."""
-    names = [n for n in sorted(os.listdir("/sys/block")) if is_block("/dev/" + n)]
+    names = [p.name for p in sorted(Path("/sys/block").iterdir()) if is_block("/dev/" + p.name)]
     return [
-        Disk(name, int(text_of("/sys/block/{}/size".format(name)) or 0) * 512, users_of(name))
+        Disk(name, int(text_of(f"/sys/block/{name}/size") or 0) * 512, users_of(name))
         for name in names
     ]
 
@@ -66,22 +66,27 @@ def disks() -> t.List[Disk]:  # noqa: UP006
 def is_block(path: str) -> bool:
     """Whether the path is a block device."""
     try:
-        return stat.S_ISBLK(os.stat(path).st_mode)
+        return stat.S_ISBLK(Path(path).stat().st_mode)
     except OSError:
         return False
 
 
-def find(params: t.Dict[str, t.Any]) -> str:  # noqa: UP006
-    """The device asked for, waited for until it is there."""
+def find_now(params: dict[str, t.Any]) -> str:
+    """The device asked for. Raises Refused when it is not there."""
     named = params["device"] or (params["volume_id"] and link_of_volume(params["volume_id"]))
+    if not named:
+        return choose(disks(), params["size_gib"])
+    if not is_block(named):
+        raise Refused("DISK_NOT_FOUND", f"{named} is not a block device here")
+    return str(Path(named).resolve())
+
+
+def find(params: dict[str, t.Any]) -> str:
+    """The device asked for, waited for: a volume may be attached while the host boots."""
     until = time.monotonic() + params["wait_seconds"]
     while True:
         try:
-            if not named:
-                return choose(disks(), params["size_gib"])
-            if is_block(named):
-                return os.path.realpath(named)
-            raise Refused("DISK_NOT_FOUND", "{} is not a block device here".format(named))
+            return find_now(params)
         except Refused:
             if time.monotonic() > until:
                 raise
@@ -99,8 +104,8 @@ def mounted(mountpoint: str) -> str:
 
 def number_of(device: str) -> str:
     """major:minor of a device node."""
-    rdev = os.stat(device).st_rdev
-    return "{}:{}".format(os.major(rdev), os.minor(rdev))
+    rdev = Path(device).stat().st_rdev
+    return f"{os.major(rdev)}:{os.minor(rdev)}"
 
 
 def source_of(unit: str) -> str:
@@ -120,7 +125,7 @@ def stable_name(device: str) -> str:
     """The name that survives a reboot: by UUID where udev makes such links."""
     uuid = run("blkid", "--probe", "--match-tag", "UUID", "--output", "value", device).stdout
     link = "/dev/disk/by-uuid/" + uuid.strip()
-    return link if uuid.strip() and os.path.exists(link) else device
+    return link if uuid.strip() and Path(link).exists() else device
 
 
 def ensure_file_system(device: str, *, pretend: bool) -> bool:
@@ -129,7 +134,7 @@ def ensure_file_system(device: str, *, pretend: bool) -> bool:
     if found == "xfs":
         return False
     if found:
-        message = "{} already holds {}; nothing was changed".format(device, found)
+        message = f"{device} already holds {found}; nothing was changed"
         raise Refused("DISK_IN_USE", message)
     if not pretend:
         need_program("mkfs.xfs", "xfsprogs")
@@ -152,7 +157,7 @@ def ensure_mounted(device: str, mountpoint: str, unit: str, *, pretend: bool) ->
         run("systemctl", "daemon-reload")
         run("systemctl", "enable", "--now", unit)
     if mounted(mountpoint) != number_of(device):
-        raise Refused("DISK_IN_USE", "{} is not what {} shows".format(device, mountpoint))
+        raise Refused("DISK_IN_USE", f"{device} is not what {mountpoint} shows")
     return changed or not there
 
 
@@ -161,8 +166,8 @@ def grow(device: str, mountpoint: str, *, pretend: bool) -> bool:
     shown = run("xfs_growfs", "-n", mountpoint).stdout
     match = re.search(r"^data\s.*bsize=(\d+)\s+blocks=(\d+)", shown, re.MULTILINE)
     if match is None:
-        raise Refused("TASK_FAILED", "cannot read the size of {}".format(mountpoint))
-    with open(device, "rb") as disk:  # noqa: PTH123 - seeks a device
+        raise Refused("TASK_FAILED", f"cannot read the size of {mountpoint}")
+    with Path(device).open("rb") as disk:
         blocks = disk.seek(0, os.SEEK_END) // int(match.group(1))
     if blocks <= int(match.group(2)):
         return False
@@ -183,12 +188,12 @@ def main() -> None:
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     params, pretend = module.params, module.check_mode
 
-    def work() -> t.Dict[str, t.Any]:  # noqa: UP006
+    def work() -> dict[str, t.Any]:
         mountpoint = params["mountpoint"]
         unit = run("systemd-escape", "--path", "--suffix=mount", mountpoint).stdout.strip()
         known = source_of(unit)
         settled = known and is_block(known) and mounted(mountpoint) == number_of(known)
-        device = os.path.realpath(known) if settled else find(params)
+        device = str(Path(known).resolve()) if settled else find(params)
         made = ensure_file_system(device, pretend=pretend)
         changed = ensure_mounted(device, mountpoint, unit, pretend=pretend)
         grown = bool(mounted(mountpoint)) and grow(device, mountpoint, pretend=pretend)

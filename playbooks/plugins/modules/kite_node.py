@@ -1,13 +1,12 @@
-#!/usr/bin/python
 """Prepare a host: first boot over, service user, folders, kernel settings."""
 
 from __future__ import annotations
 
-import os
 import platform
 import pwd
 import shutil
 import typing as t
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.kite_host import Refused, answer, put, run
@@ -26,19 +25,17 @@ options:
 author: [Kite]
 """
 
-SYSCTL = "/etc/sysctl.d/60-kite.conf"
+SYSCTL = Path("/etc/sysctl.d/60-kite.conf")
 
 
-def check_host(params: t.Dict[str, t.Any]) -> None:  # noqa: UP006
+def check_host(params: dict[str, t.Any]) -> None:
     """Refuse a host on which the rest cannot work, before anything is changed."""
-    if not os.path.isdir("/run/systemd/system"):
+    if not Path("/run/systemd/system").is_dir():
         raise Refused("TASK_FAILED", "systemd does not run on this host")
     if params["machine"] and platform.machine() != params["machine"]:
         raise Refused(
             "TASK_FAILED",
-            "this host is {}, the software is for {}".format(
-                platform.machine(), params["machine"]
-            ),
+            "this host is {}, the software is for {}".format(platform.machine(), params["machine"]),
         )
     free = shutil.disk_usage("/").free >> 20
     if free < params["free_mib"]:
@@ -67,24 +64,24 @@ def ensure_user(name: str, *, pretend: bool) -> bool:
 
 def ensure_folders(folders: t.Sequence[str], *, pretend: bool) -> bool:
     """Make the missing folders; answers whether there were any."""
-    missing = [folder for folder in folders if not os.path.isdir(folder)]
+    missing = [folder for folder in map(Path, folders) if not folder.is_dir()]
     if not pretend:
         for folder in missing:
-            os.makedirs(folder, mode=0o755)
+            folder.mkdir(mode=0o755, parents=True)
     return bool(missing)
 
 
-def ensure_sysctl(settings: t.Dict[str, t.Any], *, pretend: bool) -> bool:  # noqa: UP006
+def ensure_sysctl(settings: dict[str, t.Any], *, pretend: bool) -> bool:
     """Write the kernel settings and load them; with none asked, an old file goes away."""
     if not settings:
-        there = os.path.exists(SYSCTL)
+        there = SYSCTL.exists()
         if there and not pretend:
-            os.unlink(SYSCTL)
+            SYSCTL.unlink()
         return there
-    text = "".join("{} = {}\n".format(name, settings[name]) for name in sorted(settings))
-    changed = put(SYSCTL, text, 0o644, pretend=pretend)
+    text = "".join(f"{name} = {settings[name]}\n" for name in sorted(settings))
+    changed = put(str(SYSCTL), text, 0o644, pretend=pretend)
     if changed and not pretend:
-        run("sysctl", "--quiet", "--load", SYSCTL)
+        run("sysctl", "--quiet", "--load", str(SYSCTL))
     return changed
 
 
@@ -101,7 +98,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     params, pretend = module.params, module.check_mode
 
-    def work() -> t.Dict[str, t.Any]:  # noqa: UP006
+    def work() -> dict[str, t.Any]:
         check_host(params)
         wait_for_first_boot(params["first_boot_seconds"])
         done = [

@@ -1,10 +1,8 @@
-#!/usr/bin/python
 """Tell whether a host is already as asked, and remember that it is."""
 
 from __future__ import annotations
 
 import json
-import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -33,11 +31,11 @@ def device_sectors(mount: str) -> int:
     for line in text_of("/proc/self/mountinfo").splitlines():
         words = line.split()
         if words[4] == mount:
-            return int(text_of("/sys/dev/block/{}/size".format(words[2])) or 0)
+            return int(text_of(f"/sys/dev/block/{words[2]}/size") or 0)
     return 0
 
 
-def seen(params: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:  # noqa: UP006
+def seen(params: dict[str, t.Any]) -> dict[str, t.Any]:
     """What is there now, in the form the seal keeps."""
     return {
         "digest": params["digest"],
@@ -46,7 +44,7 @@ def seen(params: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:  # noqa: UP006
     }
 
 
-def difference(old: t.Dict[str, t.Any], new: t.Dict[str, t.Any]) -> str:  # noqa: UP006
+def difference(old: dict[str, t.Any], new: dict[str, t.Any]) -> str:
     """Why a host is not settled, in words; empty when it is."""
     if not old:
         return "never sealed"
@@ -55,7 +53,7 @@ def difference(old: t.Dict[str, t.Any], new: t.Dict[str, t.Any]) -> str:  # noqa
     for kind in ("files", "mounts"):
         for name, value in new[kind].items():
             if not value or old.get(kind, {}).get(name) != value:
-                return "{} is not as it was left".format(name)
+                return f"{name} is not as it was left"
     return ""
 
 
@@ -64,7 +62,8 @@ def inactive(units: t.Sequence[str]) -> str:
     if not units:
         return ""
     states = run("systemctl", "is-active", *units, check=False).stdout.split()
-    return ", ".join(unit for unit, state in zip(units, states) if state != "active")
+    running = [state == "active" for state in states] + [False] * len(units)
+    return ", ".join(unit for index, unit in enumerate(units) if not running[index])
 
 
 def main() -> None:
@@ -80,16 +79,16 @@ def main() -> None:
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
     params = module.params
 
-    def work() -> t.Dict[str, t.Any]:  # noqa: UP006
+    def work() -> dict[str, t.Any]:
         new = seen(params)
         if params["state"] == "close":
             text = json.dumps(new, indent=1, sort_keys=True) + "\n"
             return {"changed": put(params["path"], text, 0o600, pretend=module.check_mode)}
-        old = json.loads(text_of(params["path"]) or "{}") if os.path.exists(params["path"]) else {}
+        old = json.loads(text_of(params["path"]) or "{}")
         why = difference(old, new)
         if not why:
             dead = inactive(params["units"])
-            why = "{} does not run".format(dead) if dead else ""
+            why = f"{dead} does not run" if dead else ""
         return {"changed": bool(why), "why": why}
 
     answer(module, work)

@@ -1,14 +1,14 @@
-#!/usr/bin/python
 """Write a service's files, run its unit, and stay until it answers or is known to be dead."""
 
 from __future__ import annotations
 
 import http.client
-import os
 import time
 import typing as t
 import urllib.error
 import urllib.request
+from http import HTTPStatus
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.kite_host import Refused, answer, journal_tail, put, run
@@ -34,14 +34,14 @@ DEATHS = 2
 LOOK_SECONDS = 0.05
 
 
-def status(unit: str) -> t.Dict[str, str]:  # noqa: UP006
+def status(unit: str) -> dict[str, str]:
     """What systemd says about the unit."""
     wanted = "LoadState,ActiveState,SubState,Result,NRestarts,UnitFileState,ExecMainStatus"
     shown = run("systemctl", "show", "--property", wanted, unit).stdout
     return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
 
 
-def dead(state: t.Dict[str, str]) -> bool:  # noqa: UP006
+def dead(state: dict[str, str]) -> bool:
     """Whether waiting is pointless: it failed for good or keeps dying."""
     return state["ActiveState"] == "failed" or int(state.get("NRestarts") or 0) >= DEATHS
 
@@ -50,7 +50,7 @@ def healthy(url: str) -> bool:
     """One question with a short patience."""
     try:
         with urllib.request.urlopen(url, timeout=3) as reply:  # noqa: S310 - http by spec
-            return bool(reply.status == 200)
+            return bool(reply.status == HTTPStatus.OK)
     except (OSError, urllib.error.URLError, http.client.HTTPException):
         return False
 
@@ -69,12 +69,12 @@ def wait(unit: str, url: str, seconds: int) -> None:
                 )
                 raise Refused("UNIT_FAILED", words, journal=journal_tail(unit))
         if now > until:
-            words = "{} does not answer at {} after {} s".format(unit, url, seconds)
+            words = f"{unit} does not answer at {url} after {seconds} s"
             raise Refused("NOT_HEALTHY", words, journal=journal_tail(unit))
         time.sleep(LOOK_SECONDS)
 
 
-def write(files: t.Sequence[t.Dict[str, t.Any]], *, pretend: bool) -> t.List[str]:  # noqa: UP006
+def write(files: t.Sequence[dict[str, t.Any]], *, pretend: bool) -> list[str]:
     """Bring all files to what is asked; answers the changed ones."""
     return [
         file["path"]
@@ -83,7 +83,7 @@ def write(files: t.Sequence[t.Dict[str, t.Any]], *, pretend: bool) -> t.List[str
     ]
 
 
-def ensure(params: t.Dict[str, t.Any], *, pretend: bool) -> t.Dict[str, t.Any]:  # noqa: UP006
+def ensure(params: dict[str, t.Any], *, pretend: bool) -> dict[str, t.Any]:
     """Files, unit, health."""
     unit = params["name"]
     changed = write(params["files"], pretend=pretend)
@@ -104,16 +104,16 @@ def ensure(params: t.Dict[str, t.Any], *, pretend: bool) -> t.Dict[str, t.Any]: 
     return {"changed": bool(changed) or again or not active or enable, "files": changed}
 
 
-def remove(params: t.Dict[str, t.Any], *, pretend: bool) -> t.Dict[str, t.Any]:  # noqa: UP006
+def remove(params: dict[str, t.Any], *, pretend: bool) -> dict[str, t.Any]:
     """Stop the unit for good and take its files away; data is left alone."""
     unit = params["name"]
-    there = [file["path"] for file in params["files"] if os.path.exists(file["path"])]
+    there = [file["path"] for file in params["files"] if Path(file["path"]).exists()]
     loaded = status(unit)["LoadState"] == "loaded"
     if not pretend:
         if loaded:
             run("systemctl", "disable", "--now", unit, check=False, timeout=300)
         for path in there:
-            os.unlink(path)
+            Path(path).unlink()
         if there or loaded:
             run("systemctl", "daemon-reload")
             run("systemctl", "reset-failed", unit, check=False)

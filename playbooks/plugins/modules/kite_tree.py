@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """Fetch an archive, check it, and put its files in place in one step."""
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.kite_host import Refused, answer, text_of
@@ -39,6 +39,7 @@ author: [Kite]
 
 MARK = ".sha256"
 CHUNK = 1 << 20
+WORTH_TRYING_AGAIN = {429, 500, 502, 503, 504}
 
 
 class Hashing:
@@ -54,7 +55,7 @@ class Hashing:
         self._digest.update(data)
         self._left -= len(data)
         if not data and self._left > 0:
-            raise ConnectionError("the connection ended {} bytes too early".format(self._left))
+            raise ConnectionError(f"the connection ended {self._left} bytes too early")
         return data
 
     def finish(self) -> str:
@@ -64,45 +65,45 @@ class Hashing:
         return self._digest.hexdigest()
 
 
-def fetch(params: t.Dict[str, t.Any]) -> t.IO[bytes]:  # noqa: UP006
+def fetch(params: dict[str, t.Any]) -> t.IO[bytes]:
     """Open the address, trying again with growing pauses while nobody answers."""
     url = params["url"]
     if not url.startswith(("http://", "https://")):
-        raise Refused("PACKAGE_UNAVAILABLE", "{!r} is not an http(s) address".format(url))
+        raise Refused("PACKAGE_UNAVAILABLE", f"{url!r} is not an http(s) address")
     for left in reversed(range(params["tries"])):
         try:
-            return urllib.request.urlopen(url, timeout=params["timeout"])  # type: ignore[no-any-return]  # noqa: S310
+            return urllib.request.urlopen(url, timeout=params["timeout"])  # noqa: S310
         except urllib.error.HTTPError as error:
-            final = error.code < 500 and error.code != 429
-            words = "{} {}".format(error.code, error.reason)
+            final = error.code not in WORTH_TRYING_AGAIN
+            words = f"{error.code} {error.reason}"
         except OSError as error:
             final, words = False, str(error)
         if final or not left:
-            raise Refused("PACKAGE_UNAVAILABLE", "{}: {}".format(url, words))
+            raise Refused("PACKAGE_UNAVAILABLE", f"{url}: {words}")
         time.sleep(0.25 * 2 ** (params["tries"] - left))
-    raise Refused("PACKAGE_UNAVAILABLE", "{}: never tried".format(url))
+    raise Refused("PACKAGE_UNAVAILABLE", f"{url}: never tried")
 
 
-def unpack(params: t.Dict[str, t.Any], folder: str) -> str:  # noqa: UP006
+def unpack(params: dict[str, t.Any], folder: Path) -> str:
     """Fill the folder and answer the digest of what came."""
     with fetch(params) as answer_stream:
         stream = Hashing(answer_stream, getattr(answer_stream, "length", None) or 0)
         if params["kind"] == "tree":
             unpack_tar(t.cast("t.IO[bytes]", stream), folder, params["strip"])
             return stream.finish()
-        wheel = os.path.join(folder, ".wheel")
-        with open(wheel, "wb") as file:  # noqa: PTH123 - hosts may run Python 3.8
+        wheel = folder / ".wheel"
+        with wheel.open("wb") as file:
             shutil.copyfileobj(t.cast("t.IO[bytes]", stream), file, CHUNK)
     digest = stream.finish()
     if digest == params["sha256"]:
         unpack_milvus_wheel(wheel, folder, os.cpu_count() or 1)
-    os.unlink(wheel)
+    wheel.unlink()
     return digest
 
 
-def build(params: t.Dict[str, t.Any], part: str) -> None:  # noqa: UP006
+def build(params: dict[str, t.Any], part: Path) -> None:
     """Make the folder complete, or say in one word what is wrong with the archive."""
-    broken: t.Optional[Exception] = None  # noqa: UP045
+    broken: Exception | None = None
     digest = ""
     try:
         digest = unpack(params, part)
@@ -113,27 +114,26 @@ def build(params: t.Dict[str, t.Any], part: str) -> None:  # noqa: UP006
     if broken is not None or digest != params["sha256"]:
         what = str(broken) if broken else "sha256 is {}, not {}".format(digest, params["sha256"])
         raise Refused("CHECKSUM_MISMATCH", "{}: {}".format(params["url"], what)) from broken
-    with open(os.path.join(part, MARK), "w", encoding="ascii") as file:  # noqa: PTH123
-        file.write(digest)
-    os.chmod(part, 0o755)
+    (part / MARK).write_text(digest, encoding="ascii")
+    part.chmod(0o755)
 
 
-def place(params: t.Dict[str, t.Any]) -> None:  # noqa: UP006
+def place(params: dict[str, t.Any]) -> None:
     """Build beside the place and rename; remove what killed runs left there."""
-    parent, name = os.path.split(params["dest"].rstrip("/"))
-    os.makedirs(parent, exist_ok=True)
-    for old in os.listdir(parent):
-        if old.startswith(".part-"):
-            shutil.rmtree(os.path.join(parent, old), ignore_errors=True)
+    dest = Path(params["dest"])
+    parent = dest.parent
+    parent.mkdir(parents=True, exist_ok=True)
+    for old in parent.glob(".part-*"):
+        shutil.rmtree(old, ignore_errors=True)
     free = shutil.disk_usage(parent).free >> 20
     if free < params["free_mib"]:
         words = "{} has {} MiB free, {} are needed".format(parent, free, params["free_mib"])
         raise Refused("DISK_FULL", words)
-    part = tempfile.mkdtemp(dir=parent, prefix=".part-")
+    part = Path(tempfile.mkdtemp(dir=parent, prefix=".part-"))
     try:
         build(params, part)
-        shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
-        os.rename(part, os.path.join(parent, name))
+        shutil.rmtree(dest, ignore_errors=True)
+        part.rename(dest)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
@@ -153,8 +153,8 @@ def main() -> None:
     }
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
 
-    def work() -> t.Dict[str, t.Any]:  # noqa: UP006
-        mark = text_of(os.path.join(module.params["dest"], MARK))
+    def work() -> dict[str, t.Any]:
+        mark = text_of(str(Path(module.params["dest"], MARK)))
         missing = mark != module.params["sha256"]
         if missing and not module.check_mode:
             place(module.params)

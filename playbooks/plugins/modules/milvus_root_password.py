@@ -1,4 +1,3 @@
-#!/usr/bin/python
 """Replace the root password every Milvus is born with, and prove that it opens nothing."""
 
 from __future__ import annotations
@@ -48,14 +47,14 @@ class Door:
         self._address = ("127.0.0.1", port)
         self._until = time.monotonic() + timeout
 
-    def _ask(self, method: str, password: str, message: bytes) -> t.Optional[bytes]:  # noqa: UP045
+    def _ask(self, method: str, password: str, message: bytes) -> bytes | None:
         metadata = {"authorization": encoded("root:" + password)}
         while True:
             try:
                 return call(self._address, SERVICE + method, metadata, message, 5)
             except (OSError, ValueError, IndexError) as error:
                 if time.monotonic() > self._until:
-                    words = "Milvus does not answer on port {}: {}".format(self._address[1], error)
+                    words = f"Milvus does not answer on port {self._address[1]}: {error}"
                     raise Refused("NOT_HEALTHY", words) from error
             time.sleep(0.05)
 
@@ -81,7 +80,7 @@ class Door:
             raise Refused("PASSWORD_NOT_SET", "Milvus refused to change the root password")
 
 
-def work(door: Door, password: str, *, pretend: bool) -> t.Dict[str, t.Any]:  # noqa: UP006
+def work(door: Door, password: str, *, pretend: bool) -> dict[str, t.Any]:
     """Change the default password if it still opens the door; a check changes nothing."""
     if password and door.opens(password):
         if password == BORN_WITH:
