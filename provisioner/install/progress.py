@@ -18,6 +18,7 @@ STEPS: Mapping[str, str] = {
     "Start Milvus and wait until it answers": "starting Milvus",
     "Replace the root password Milvus is born with": "setting the root password",
     "Install the node exporter of the distribution": "installing the node exporter",
+    "Put the node exporter in place": "fetching the node exporter",
     "Start the node exporter and wait until it answers": "starting the node exporter",
     "Seal the host": "sealing the host",
 }
