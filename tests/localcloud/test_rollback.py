@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+import socket
+from ipaddress import IPv4Address, IPv4Interface
 
 import pytest
 
@@ -13,6 +14,7 @@ from localcloud.leftovers import Leftovers
 from localcloud.seed import Identity
 from localcloud.tool import ToolFailed, run
 from localcloud.volume import Volumes
+from tests.localcloud.world import until
 
 GROUND = Ground("kr", 86)
 ID = "i-0123456789abcdef0"
@@ -113,6 +115,23 @@ def test_a_later_start_that_fails_keeps_the_disks(shop, step):
     assert made.alive
     made.remove()
     assert not found(), found().lines()
+
+
+def neighbour(address):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.sendto(b"", (str(address), 9))
+    return run("ip", "neigh", "show", "to", address, "nud", "reachable", "nud", "stale")
+
+
+def test_nobody_remembers_who_had_an_address_before(shop):
+    address = GROUND.public[9]
+    network.plug(GROUND, "kr-c-one", [IPv4Interface(f"{address}/24")])
+    until(lambda: "lladdr" in neighbour(address), "the first answer")
+    network.configure("kr-c-one", [f"addr del {address}/24 dev eth0"])
+
+    network.plug(GROUND, "kr-c-two", [IPv4Interface(f"{address}/24")])
+
+    assert "lladdr" not in run("ip", "neigh", "show", "to", address)
 
 
 def test_removing_twice_is_fine(shop):
