@@ -1,0 +1,96 @@
+"""The parts of the service put together, for `__main__` and for tests that host it themselves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from kite.clock import Clock, SystemClock
+from kite.rpc import client
+from kite.rpc.server import RpcServer
+from kite.v1 import whitelist_pb2_grpc
+from whitelist_svc import groups
+from whitelist_svc.apply import Hands, Pause
+from whitelist_svc.ec2 import Ec2
+from whitelist_svc.follow import Follower
+from whitelist_svc.keep import Keeper
+from whitelist_svc.mend import How, Mender
+from whitelist_svc.records import Records
+from whitelist_svc.service import Whitelists
+from whitelist_svc.session import Session
+from whitelist_svc.settings import Settings
+from whitelist_svc.whitelist_rpc import WhitelistRpc
+
+SERVICE = "kite.v1.WhitelistService"
+Servicer = tuple[Callable[[Any, grpc.aio.Server], None], Any, str]
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """`servicers` are arguments of RpcServer.add; `mender.run()` is the loop."""
+
+    rpc: WhitelistRpc
+    mender: Mender
+    whitelists: Whitelists
+    keeper: Keeper
+    session: Session
+    channel: grpc.aio.Channel
+
+    @property
+    def servicers(self) -> tuple[Servicer, ...]:
+        return ((whitelist_pb2_grpc.add_WhitelistServiceServicer_to_server, self.rpc, SERVICE),)
+
+    def add_to(self, server: RpcServer) -> None:
+        for register, servicer, name in self.servicers:
+            server.add(register, servicer, name)
+
+    async def close(self) -> None:
+        """Let changes in progress end, then let go of EC2 and the registry."""
+        await self.rpc.settle()
+        await self.session.close()
+        await self.channel.close()
+
+
+def build(
+    settings: Settings,
+    *,
+    session: Session | None = None,
+    channel: grpc.aio.Channel | None = None,
+    clock: Clock | None = None,
+    pause: Pause = asyncio.sleep,
+    holder: str = "",
+) -> App:
+    """The service over EC2 (`session`) and the registry (`channel`); both are made when absent."""
+    clock = clock or SystemClock()
+    session = session or Session(region=settings.region, endpoint=settings.ec2_endpoint)
+    channel = channel or client.connect(settings.registry, name="registry")
+    ec2 = Ec2(session)
+    records = Records(channel, holder=holder or f"{socket.gethostname()}-{os.getpid()}")
+    policy = settings.policy
+    hands = Hands(ec2, clock, pause, limit=policy.per_family)
+    follower = Follower(
+        ec2, hands, records, clock, install=settings.install, web_gui=policy.web_gui
+    )
+    keeper = Keeper(
+        ec2,
+        hands,
+        follower,
+        records,
+        install=settings.install,
+        control=groups.base_rules(settings.whitelist_control_cidrs),
+    )
+    how = How(
+        install=settings.install,
+        seconds=settings.whitelist_mend_seconds,
+        strict=settings.whitelist_strict,
+        web_gui=policy.web_gui,
+    )
+    whitelists = Whitelists(records, follower, clock, policy=policy)
+    mender = Mender(ec2, hands, follower, keeper, records, clock, pause, how)
+    return App(WhitelistRpc(whitelists, keeper), mender, whitelists, keeper, session, channel)

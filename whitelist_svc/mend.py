@@ -1,0 +1,163 @@
+"""The loop that puts back what drifted and closes what expired.
+
+One process of an install does it at a time (a duty lease in the registry); when two should overlap
+nothing is harmed, because every act starts from a fresh look and is repeatable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kite.clock import Clock
+from kite.errors import Conflict, KiteError
+from kite.telemetry import logs
+from whitelist_svc import groups, rules
+from whitelist_svc.apply import Applied, Hands, Pause
+from whitelist_svc.change import Change, strange
+from whitelist_svc.cluster import Cluster
+from whitelist_svc.ec2 import Ec2
+from whitelist_svc.follow import Follower
+from whitelist_svc.groups import Group, Kind, Owner
+from whitelist_svc.keep import Keeper, Standing
+from whitelist_svc.records import Records, Told
+
+_log = logs.get(__name__)
+DUTY = "mend"
+_LEAST_LEASE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """Settings of the loop; `strict` = rules nobody wished are removed, not only reported."""
+
+    install: str
+    seconds: float
+    strict: bool
+    web_gui: int
+
+
+class Mender:
+    """Looks every `seconds`; one look is one listing of groups and one of clusters."""
+
+    def __init__(
+        self,
+        ec2: Ec2,
+        hands: Hands,
+        follower: Follower,
+        keeper: Keeper,
+        records: Records,
+        clock: Clock,
+        pause: Pause,
+        how: How,
+    ) -> None:
+        self._ec2 = ec2
+        self._hands = hands
+        self._follower = follower
+        self._keeper = keeper
+        self._records = records
+        self._clock = clock
+        self._pause = pause
+        self._how = how
+        self._reported: dict[str, frozenset[str]] = {}
+
+    async def run(self) -> None:
+        """For ever; a turn that fails is logged and the next one tries again."""
+        while True:
+            try:
+                await self.turn()
+            except KiteError as failed:
+                _log.warning("mending failed; next turn tries again", reason=failed.reason)
+            except Exception as defect:  # noqa: BLE001 - the loop outlives a defect
+                _log.error("mending hit a defect", exc_info=defect)
+            await self._pause(self._how.seconds)
+
+    async def turn(self) -> bool:
+        """One look at everything; False when another process has the duty."""
+        lease = max(_LEAST_LEASE, int(self._how.seconds * 2))
+        if not await self._records.duty(DUTY, seconds=lease):
+            return False
+        # Groups before clusters: a rule seen was granted for a wish that this listing shows.
+        standing = await self._ec2.of_install(self._how.install)
+        clusters = await self._records.every()
+        by_owner = {group.owner: group for group in standing if _is_whitelist(group)}
+        for cluster in clusters:
+            group = by_owner.get(Owner(self._how.install, cluster.cluster_id))
+            try:
+                await self._cluster(cluster, group)
+            except KiteError as failed:
+                _log.warning(
+                    "a whitelist could not be mended",
+                    cluster=cluster.cluster_id,
+                    reason=failed.reason,
+                )
+        await self._bases(standing, alone=not clusters)
+        self._reported = {
+            key: value
+            for key, value in self._reported.items()
+            if any(key == one.cluster_id for one in clusters)
+        }
+        return True
+
+    async def _cluster(self, cluster: Cluster, group: Group | None) -> None:
+        cluster = await self._expire(cluster)
+        if group is None:
+            return
+        want = cluster.keys(self._clock.now_ms(), web_gui=self._how.web_gui)
+        if self._hands.plan(want, group.rules, keep_strange=not self._how.strict):
+            in_force = await self._follower.follow(cluster, keep_strange=not self._how.strict)
+            await self._tell_mended(in_force.cluster, in_force.applied)
+        await self._tell_strange(cluster, group)
+
+    async def _expire(self, cluster: Cluster) -> Cluster:
+        """Drop entries whose time is over from the wish."""
+        live = rules.live(cluster.entries, self._clock.now_ms())
+        over = [entry for entry in cluster.entries if entry not in live]
+        if not over or not cluster.wanted:
+            return cluster
+        try:
+            cluster = await self._records.wish(cluster, live, request_id="")
+        except Conflict:
+            return await self._records.by_id(cluster.cluster_id)  # a user was faster: next turn
+        names = ", ".join(f"{entry.cidr} {entry.port_type}" for entry in over)
+        await self._tell(cluster, Told("WhitelistExpired", f"Time is over for {names}; closed."))
+        return cluster
+
+    async def _tell_mended(self, cluster: Cluster, applied: Applied) -> None:
+        if not applied.changed or not cluster.wanted:
+            return
+        text = (
+            f"EC2 did not hold the wished whitelist: {applied.granted} missing rules were put "
+            f"back, {applied.revoked} rules that nobody wished were removed."
+        )
+        details = {"granted": str(applied.granted), "revoked": str(applied.revoked)}
+        await self._tell(cluster, Told("WhitelistDrift", text, details))
+
+    async def _tell_strange(self, cluster: Cluster, group: Group) -> None:
+        """Without strict mode: report rules made by hand, each set of them once."""
+        if self._how.strict:
+            return
+        want = cluster.keys(self._clock.now_ms(), web_gui=self._how.web_gui)
+        found = frozenset(one.text for one in strange(want=want, have=group.rules))
+        if found and found != self._reported.get(cluster.cluster_id):
+            text = f"Rules that nobody wished were added by hand: {', '.join(sorted(found))}."
+            await self._tell(cluster, Told("WhitelistDrift", text, {"strange": str(len(found))}))
+        self._reported[cluster.cluster_id] = found
+
+    async def _tell(self, cluster: Cluster, told: Told) -> None:
+        _log.info("whitelist event", cluster=cluster.cluster_id, type=told.type)
+        await self._records.tell(cluster.cluster_id, self._clock.now_ms(), [told])
+
+    async def _bases(self, standing: tuple[Group, ...], *, alone: bool) -> None:
+        name = groups.base(self._how.install).name
+        bases = [group for group in standing if group.name == name]
+        if bases and alone and await self._keeper.drop_base():
+            _log.info("base group dropped: no cluster is left")
+            return
+        for base in bases:
+            plan: Change = self._keeper.base_plan(base)
+            if plan and await self._keeper.mend_base(Standing(Kind.BASE, name, base.group_id)):
+                _log.warning("base group put right", group=base.group_id)
+
+
+def _is_whitelist(group: Group) -> bool:
+    return group.name == groups.whitelist_name(group.owner.cluster_id)

@@ -1,0 +1,172 @@
+"""The registry as this service uses it: clusters in, wishes, operations and events out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import grpc
+
+from kite.errors import NotFound
+from kite.v1 import (
+    controller_pb2,
+    controller_pb2_grpc,
+    operation_pb2,
+    operation_pb2_grpc,
+    registry_pb2,
+    registry_pb2_grpc,
+)
+from whitelist_svc import packing
+from whitelist_svc.cluster import Cluster
+from whitelist_svc.rules import Entry
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event to be."""
+
+    type: str
+    description: str
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A whitelist change that is over; `reason` is empty when it succeeded."""
+
+    operation_id: str
+    cluster: Cluster
+    request_id: str
+    started_at_ms: int
+    ended_at_ms: int
+    description: str
+    reason: str = ""
+
+
+class Records:
+    """Calls on one channel; failures come as the registry raised them."""
+
+    def __init__(self, channel: grpc.aio.Channel, *, holder: str) -> None:
+        self._registry: registry_pb2_grpc.RegistryServiceAsyncStub = (
+            registry_pb2_grpc.RegistryServiceStub(channel)
+        )
+        self._operations: operation_pb2_grpc.OperationServiceAsyncStub = (
+            operation_pb2_grpc.OperationServiceStub(channel)
+        )
+        self._controller: controller_pb2_grpc.ControllerServiceAsyncStub = (
+            controller_pb2_grpc.ControllerServiceStub(channel)
+        )
+        self._holder = holder
+
+    async def of_user(self, user: str, milvus_name: str) -> Cluster:
+        """Raises NotFound NO_SUCH_CLUSTER, the same for absent and for another user's."""
+        request = registry_pb2.GetClusterRequest(user=user, milvus_name=milvus_name)
+        return await self._get(request)
+
+    async def by_id(self, cluster_id: str) -> Cluster:
+        """Raises NotFound NO_SUCH_CLUSTER."""
+        return await self._get(registry_pb2.GetClusterRequest(cluster_id=cluster_id))
+
+    async def _get(self, request: registry_pb2.GetClusterRequest) -> Cluster:
+        try:
+            answer = await self._registry.GetCluster(request)
+        except NotFound:
+            raise no_such_cluster() from None
+        return packing.cluster(answer.cluster)
+
+    async def every(self) -> tuple[Cluster, ...]:
+        """All live clusters of all users."""
+        found: list[Cluster] = []
+        token = ""
+        while True:
+            answer = await self._registry.ListClusters(
+                registry_pb2.ListClustersRequest(page_size=_PAGE, page_token=token)
+            )
+            found += map(packing.cluster, answer.clusters)
+            token = answer.next_page_token
+            if not token:
+                return tuple(found)
+
+    async def wish(self, cluster: Cluster, entries: Sequence[Entry], *, request_id: str) -> Cluster:
+        """Replace the wish, if it still has the revision of `cluster`.
+
+        Raises:
+            Conflict: somebody changed it first.
+        """
+        answer = await self._registry.SetWhitelist(
+            registry_pb2.SetWhitelistRequest(
+                user=cluster.user,
+                milvus_name=cluster.milvus_name,
+                rules=map(packing.rule, entries),
+                expected_revision=cluster.revision,
+                request_id=request_id,
+            )
+        )
+        return packing.cluster(answer.cluster)
+
+    async def record(self, done: Done) -> operation_pb2.Operation:
+        answer = await self._operations.RecordOperation(
+            operation_pb2.RecordOperationRequest(operation=operation(done))
+        )
+        return answer.operation
+
+    async def tell(self, cluster_id: str, at_ms: int, told: Sequence[Told]) -> None:
+        """Append to the story of a cluster."""
+        events = [
+            operation_pb2.Event(
+                cluster_id=cluster_id,
+                at_ms=at_ms,
+                type=one.type,
+                description=one.description,
+                origin="whitelist",
+                details=one.details,
+            )
+            for one in told
+        ]
+        await self._operations.AppendEvents(
+            operation_pb2.AppendEventsRequest(cluster_id=cluster_id, events=events)
+        )
+
+    async def duty(self, name: str, *, seconds: int) -> bool:
+        """Whether this process holds the named duty for the next `seconds`."""
+        answer = await self._controller.ClaimDuty(
+            controller_pb2.ClaimDutyRequest(duty=name, holder=self._holder, lease_seconds=seconds)
+        )
+        return answer.granted
+
+
+def operation(done: Done) -> operation_pb2.Operation:
+    """The operation a change leaves behind."""
+    state = (
+        operation_pb2.OPERATION_STATE_FAILED
+        if done.reason
+        else operation_pb2.OPERATION_STATE_SUCCEEDED
+    )
+    step = operation_pb2.Step(
+        name="apply",
+        state=state,
+        description=done.description,
+        started_at_ms=done.started_at_ms,
+        ended_at_ms=done.ended_at_ms,
+    )
+    return operation_pb2.Operation(
+        operation_id=done.operation_id,
+        type="set-whitelist",
+        user=done.cluster.user,
+        milvus_name=done.cluster.milvus_name,
+        cluster_id=done.cluster.cluster_id,
+        state=state,
+        progress=100,
+        steps=[step],
+        reason=done.reason,
+        description=done.description,
+        request_id=done.request_id,
+        started_at_ms=done.started_at_ms,
+        ended_at_ms=done.ended_at_ms,
+    )
+
+
+def no_such_cluster() -> NotFound:
+    return NotFound("there is no such cluster", reason="NO_SUCH_CLUSTER", field="/milvus-name")

@@ -1,0 +1,207 @@
+"""What users do with a whitelist: set it, read it, have it judged."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kite.clock import Clock
+from kite.errors import CloudThrottled, Conflict, KiteError, Unavailable
+from kite.telemetry import logs
+from kite.v1 import operation_pb2
+from whitelist_svc import report, rules
+from whitelist_svc.change import Held
+from whitelist_svc.cluster import Cluster
+from whitelist_svc.follow import Follower, InForce
+from whitelist_svc.keep import cluster_deleting
+from whitelist_svc.records import Done, Records
+from whitelist_svc.report import Line, State
+from whitelist_svc.rules import Accepted, Policy, Wished
+
+_log = logs.get(__name__)
+_SHOWN_RULES = 20
+_RESTORED = "The whitelist before is in force; nothing has changed"
+_RESTORING = "The whitelist before is being restored"
+_APPLYING = "Kite goes on applying the stored list"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A whole new whitelist; `expected_revision` 0 = any."""
+
+    user: str
+    milvus_name: str
+    wished: Sequence[Wished]
+    expected_revision: int = 0
+    allow_public: bool = False
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of it."""
+
+    lines: tuple[Line, ...]
+    revision: int
+    operation: operation_pb2.Operation
+    granted: int
+    revoked: int
+    notices: tuple[str, ...]
+
+
+class Whitelists:
+    """Users' side of the service."""
+
+    def __init__(
+        self, records: Records, follower: Follower, clock: Clock, *, policy: Policy
+    ) -> None:
+        self._records = records
+        self._follower = follower
+        self._clock = clock
+        self._policy = policy
+
+    def check(self, wished: Sequence[Wished], *, allow_public: bool) -> Accepted:
+        """Judge only; raises as `rules.accept` does."""
+        return rules.accept(
+            wished, self._policy, now_ms=self._clock.now_ms(), allow_public=allow_public
+        )
+
+    async def get(self, user: str, milvus_name: str) -> tuple[tuple[Line, ...], int]:
+        """The wish with what is in force of it, and its revision.
+
+        When EC2 cannot be asked the wish is answered with unknown states.
+        """
+        cluster = await self._records.of_user(user, milvus_name)
+        try:
+            held = await self._follower.look(cluster) or ()
+        except (Unavailable, CloudThrottled):
+            held = None
+        return self._lines(cluster, held), cluster.revision
+
+    def _lines(self, cluster: Cluster, held: Sequence[Held] | None) -> tuple[Line, ...]:
+        entries = rules.live(cluster.entries, self._clock.now_ms()) if cluster.wanted else ()
+        return report.lines(entries, held, web_gui=self._policy.web_gui)
+
+    async def set(self, ask: Ask) -> Answer:
+        """Judge, store as the wish, apply, read back, record.
+
+        Raises:
+            InvalidRequest, Forbidden: the list cannot be accepted; nothing was changed.
+            NotFound: NO_SUCH_CLUSTER.
+            Conflict: CLUSTER_DELETING, or somebody changed the list first.
+            CloudRefused, CloudThrottled, OverLimit, Unavailable: EC2; the list before is the wish
+                again, and `context` tells whether it is in force.
+        """
+        started = self._clock.now_ms()
+        accepted = self.check(ask.wished, allow_public=ask.allow_public)
+        before = await self._records.of_user(ask.user, ask.milvus_name)
+        if not before.wanted:
+            raise cluster_deleting()
+        stored = await self._store(before, accepted, ask)
+        try:
+            in_force = await self._follower.follow(stored)
+        except KiteError as failed:
+            told = await self._undo(before, stored, failed, ask)
+            await self._record(stored, ask, started, str(told.description), told.reason)
+            raise told from failed
+        return await self._answer(in_force, accepted, ask, started)
+
+    async def _store(self, before: Cluster, accepted: Accepted, ask: Ask) -> Cluster:
+        if ask.expected_revision and ask.expected_revision != before.revision:
+            raise Conflict(
+                f"the whitelist has revision {before.revision}, not {ask.expected_revision}; "
+                "read it again",
+                reason="REVISION_MISMATCH",
+            )
+        if accepted.entries == before.entries:
+            return before
+        try:
+            return await self._records.wish(before, accepted.entries, request_id=ask.request_id)
+        except Conflict:
+            # Somebody was faster; the same list twice at once is no conflict.
+            now = await self._records.of_user(ask.user, ask.milvus_name)
+            if ask.expected_revision or now.entries != accepted.entries:
+                raise
+            return now
+
+    async def _undo(
+        self, before: Cluster, stored: Cluster, failed: KiteError, ask: Ask
+    ) -> KiteError:
+        """After a failure: the list before becomes the wish again, in force if possible."""
+        after = _APPLYING
+        try:
+            if stored.revision != before.revision:
+                await self._records.wish(stored, before.entries, request_id=ask.request_id)
+                after = _RESTORING
+                await self._follower.follow(stored)
+                after = _RESTORED
+        except KiteError as again:
+            _log.warning("the whitelist before could not be restored", reason=again.reason)
+        return _told(failed, after=after, true=await self._true(stored))
+
+    async def _true(self, cluster: Cluster) -> str:
+        """The rules in force, in words."""
+        try:
+            held = await self._follower.look(cluster) or ()
+        except KiteError:
+            return "unknown, EC2 does not tell"
+        texts = [str(one.key) if one.key else one.text for one in held]
+        more = f" and {len(texts) - _SHOWN_RULES} more" if len(texts) > _SHOWN_RULES else ""
+        return (", ".join(texts[:_SHOWN_RULES]) or "nothing") + more
+
+    async def _answer(
+        self, in_force: InForce, accepted: Accepted, ask: Ask, started: int
+    ) -> Answer:
+        applied = in_force.applied
+        lines = self._lines(in_force.cluster, applied.rules)
+        notices = [report.OPEN_CONNECTIONS]
+        if not in_force.cluster.entries:
+            notices.append(report.NOBODY)
+        if accepted.public:
+            notices.append(report.PUBLIC)
+        if applied.revoked_first:
+            notices.append(report.REVOKED_FIRST)
+        if not in_force.group_id:
+            notices.append(report.NOT_YET)
+        elif any(line.state is not State.AUTHORIZED for line in lines):
+            notices.append(report.BEING_APPLIED)
+        text = f"{applied.granted} rules granted, {applied.revoked} revoked"
+        operation = await self._record(in_force.cluster, ask, started, text, "")
+        return Answer(
+            lines=lines,
+            revision=in_force.cluster.revision,
+            operation=operation,
+            granted=applied.granted,
+            revoked=applied.revoked,
+            notices=tuple(notices),
+        )
+
+    async def _record(
+        self, cluster: Cluster, ask: Ask, started: int, text: str, reason: str
+    ) -> operation_pb2.Operation:
+        done = Done(
+            operation_id=f"op-{uuid.uuid4().hex[:20]}",
+            cluster=cluster,
+            request_id=ask.request_id,
+            started_at_ms=started,
+            ended_at_ms=self._clock.now_ms(),
+            description=text,
+            reason=reason,
+        )
+        try:
+            return await self._records.record(done)
+        except KiteError as failed:
+            # The change itself is over and its result is known: it is not called failed for this.
+            _log.warning("an operation could not be recorded", reason=failed.reason)
+            return operation_pb2.Operation()
+
+
+def _told(failed: KiteError, *, after: str, true: str) -> KiteError:
+    return type(failed)(
+        f"{failed.description}. {after}. In force now: {true}",
+        reason=failed.reason,
+        field=failed.field,
+        retry_after=failed.retry_after,
+        context={**failed.context, "restored": str(after == _RESTORED).lower(), "in-force": true},
+    )
