@@ -109,6 +109,12 @@ class Looking:
         instance = self.backend(call).get_instance_by_id(call.params.text("InstanceId"))
         return str(instance.vpc_id or "") if instance is not None else ""
 
+    def has_gateway(self, call: Call, vpc_id: str) -> bool:
+        """Whether a VPC has an internet gateway; moto's default VPC shows none but has one."""
+        backend = self.backend(call)
+        attached = [g.vpc.id for g in backend.internet_gateways.values() if g.vpc]
+        return vpc_id == backend.default_vpc.id or vpc_id in attached
+
     # -- groups -----------------------------------------------------------------------------
 
     def groups(self, call: Call) -> list[Group]:

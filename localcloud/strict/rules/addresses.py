@@ -81,6 +81,21 @@ class AssociateStates(Rule):
         return call
 
 
+class GatewayAttached(Rule):
+    """An Elastic IP goes into a VPC that has an internet gateway; the default VPC has one."""
+
+    name = "gateway-attached"
+    document = "https://docs.aws.amazon.com/vpc/latest/userguide/WorkWithEIPs.html"
+    actions = frozenset({"AssociateAddress"})
+
+    def before(self, call: Call, cloud: Cloud) -> Call | Reply:
+        vpc_id = cloud.vpc_of(call)
+        if vpc_id and not cloud.has_gateway(call, vpc_id):
+            text = f"Network {vpc_id} is not attached to any internet gateway"
+            raise Refusal("Gateway.NotAttached", text)
+        return call
+
+
 class Association(Rule):
     """One address, one holder: associating again moves it, and doing it twice does nothing.
 
@@ -195,7 +210,7 @@ def _held(interface: Any) -> list[Any]:
 
 
 class PublicNames(Rule):
-    """Public DNS names by region, for running instances in a VPC with DNS host names."""
+    """DNS names by region; public ones for running instances in a VPC with DNS host names."""
 
     name = "public-names"
     document = "https://docs.aws.amazon.com/vpc/latest/userguide/vpc-dns.html"
@@ -211,6 +226,11 @@ class PublicNames(Rule):
             named = instance.public_ip and instance.state == State.RUNNING and _named(instance)
             return public_name(instance.public_ip, instance.region_name) if named else None
 
+        def private(interface: Any) -> str | None:
+            region = interface.ec2_backend.region_name
+            named = vars(interface).get("is_named")
+            return private_name(interface.private_ip_address, region) if named else None
+
         plain = vars(NetworkInterface)["association"].fget
 
         def of_interface(interface: Any) -> dict[str, Any]:
@@ -223,6 +243,8 @@ class PublicNames(Rule):
 
         self._patches.set(Instance, "public_dns_name", property(of_instance))
         self._patches.set(NetworkInterface, "association", property(of_interface))
+        named = property(private, lambda interface, _: setattr(interface, "is_named", True))
+        self._patches.set(NetworkInterface, "private_dns_name", named)
 
     def remove(self, cloud: Cloud) -> None:  # noqa: ARG002
         self._patches.undo()

@@ -70,20 +70,6 @@ class DefaultSubnet(Rule):
         return call.altered(NetworkInterfaces=placed)
 
 
-class SubnetZone(Rule):
-    """A subnet for which no zone was named gets the region's first, not one by chance."""
-
-    name = "subnet-zone"
-    document = _API + "API_CreateSubnet.html"
-    actions = frozenset({"CreateSubnet"})
-
-    def before(self, call: Call, cloud: Cloud) -> Call | Reply:
-        if {"AvailabilityZone", "AvailabilityZoneId"} & set(call.params.values):
-            return call
-        zone = cloud.first_zone(call)
-        return call.altered(AvailabilityZone=zone) if zone else call
-
-
 class InterfaceTags(Rule):
     """TagSpecifications of a launch reach the network interfaces it makes."""
 

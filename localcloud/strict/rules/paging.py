@@ -56,14 +56,14 @@ class FilterValues(Rule):
 
 
 class InstancePages(Rule):
-    """DescribeInstances pages at 1000, never cuts a list asked for by id, knows its tokens."""
+    """DescribeInstances pages at 1000, takes ids as a whole and once each, knows its tokens."""
 
     name = "instance-pages"
     document = _API + "API_DescribeInstances.html"
     actions = frozenset({"DescribeInstances"})
 
     def before(self, call: Call, cloud: Cloud) -> Call | Reply:
-        ids = call.params.texts("InstanceIds")
+        ids = tuple(dict.fromkeys(call.params.texts("InstanceIds")))
         token = call.params.text("NextToken")
         if token and token not in cloud.backend(call).reservations:
             raise Refusal("InvalidNextToken", "The specified NextToken is not valid.")
@@ -73,4 +73,4 @@ class InstancePages(Rule):
             filters = [dict(one.values) for one in call.params.structs("Filters")]
             filters.append({"Name": "instance-id", "Values": list(ids)})
             return call.altered(InstanceIds=None, Filters=filters, MaxResults=PAGE)
-        return call
+        return call.altered(InstanceIds=list(ids)) if ids else call

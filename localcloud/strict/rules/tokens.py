@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from localcloud.strict.call import Call, Refusal, Reply
 from localcloud.strict.cloud import Cloud
-from localcloud.strict.life import State
+from localcloud.strict.life import CODES, State
 from localcloud.strict.patches import Patches
 from localcloud.strict.rule import EVERY, Rule
 
 _IDEMPOTENCY = "https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html"
 LONGEST = 64
+_STATE = re.compile(rb"<instanceState>.*?</instanceState>", re.DOTALL)
 
 
 def print_of(params: Mapping[str, Any]) -> str:
@@ -40,6 +42,19 @@ def repeat_verdict(print_then: str, print_now: str, states: list[str]) -> Refusa
         text = "The client token belongs to a terminated instance; use a different client token."
         return Refusal("IdempotentInstanceTerminated", text)
     return None
+
+
+def with_states(reply: Reply, states: list[str]) -> Reply:
+    """A launch's reply with the states the instances have now: moto always says `pending`."""
+    now = iter(states)
+
+    def state(_: re.Match[bytes]) -> bytes:
+        name = next(now)
+        code = CODES[State(name)]
+        text = f"<instanceState><code>{code}</code><name>{name}</name></instanceState>"
+        return text.encode()
+
+    return replace(reply, body=_STATE.sub(state, reply.body, count=len(states)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +137,10 @@ class ClientTokens(Rule):
         bare = {"MinCount": 1, "MaxCount": 1, "ImageId": call.params.text("ImageId")}
         self._replay = kept.reservation
         try:
-            return cloud.forward(call.only(**bare))
+            reply = cloud.forward(call.only(**bare))
         finally:
             self._replay = ""
+        return with_states(reply, [cloud.state_of(call, one) for one in kept.instances])
 
 
 class TokenFilter(Rule):

@@ -198,3 +198,25 @@ def test_china_has_its_own_suffix_and_a_vpc_without_names_has_none(strict_ec2):
     nic = {"DeviceIndex": 0, "SubnetId": subnet_id, "AssociatePublicIpAddress": True}
     made = launch(ec2, NetworkInterfaces=[nic])
     assert seen(ec2, made["InstanceId"]).get("PublicDnsName", "") == ""
+
+
+@needs("gateway-attached")
+def test_an_address_needs_an_internet_gateway(strict_ec2):
+    ec2 = strict_ec2.client()
+    vpc_id, subnet_id = network(ec2)
+    made = launch(ec2, SubnetId=subnet_id)["InstanceId"]
+    allocation = ec2.allocate_address()["AllocationId"]
+    with refused("Gateway.NotAttached"):
+        ec2.associate_address(AllocationId=allocation, InstanceId=made)
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc_id)
+    ec2.associate_address(AllocationId=allocation, InstanceId=made)
+
+
+@needs("public-names")
+def test_private_names_of_interfaces_are_by_region(strict_ec2):
+    ec2 = strict_ec2.client(region="eu-west-1")
+    made = seen(ec2, launch(ec2)["InstanceId"])
+    dashed = made["PrivateIpAddress"].replace(".", "-")
+    assert made["NetworkInterfaces"][0]["PrivateDnsName"] == made["PrivateDnsName"]
+    assert made["PrivateDnsName"] == f"ip-{dashed}.eu-west-1.compute.internal"

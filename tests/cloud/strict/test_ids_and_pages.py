@@ -46,6 +46,8 @@ def test_a_list_of_ids_is_never_cut_and_a_bad_token_is_refused(strict_ec2):
         ec2.get_paginator("describe_instances").paginate(PaginationConfig={"PageSize": 50})
     )
     assert [len(page["Reservations"]) for page in pages] == [50, 50, 2]
+    twice = ec2.describe_instances(InstanceIds=[ids[0], ids[0]])
+    assert len(twice["Reservations"]) == 1
     with refused("InvalidNextToken"):
         ec2.describe_instances(NextToken="rubbish", MaxResults=5)
     with refused("InvalidInstanceID.NotFound"):

@@ -63,3 +63,44 @@ def test_a_subnet_without_a_zone_is_in_the_first(strict_ec2):
         for n in range(1, 30)
     }
     assert zones == {"us-east-1a"}
+
+
+@needs("private-addresses")
+def test_private_addresses_come_in_order_and_a_freed_one_last(strict_ec2):
+    ec2 = strict_ec2.client()
+    vpc_id, _ = network(ec2)
+    subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.88.9.0/28")["Subnet"]["SubnetId"]
+    made = [launch(ec2, SubnetId=subnet) for _ in range(3)]
+    assert [i["PrivateIpAddress"] for i in made] == ["10.88.9.4", "10.88.9.5", "10.88.9.6"]
+    ec2.terminate_instances(InstanceIds=[made[0]["InstanceId"]])
+    later = [launch(ec2, SubnetId=subnet)["PrivateIpAddress"] for _ in range(9)]
+    assert later == [*(f"10.88.9.{n}" for n in range(7, 15)), "10.88.9.4"]
+    with refused("InsufficientFreeAddressesInSubnet"):
+        launch(ec2, SubnetId=subnet)
+
+
+@needs("private-addresses")
+def test_a_private_address_in_use_or_out_of_range_is_refused(strict_ec2):
+    ec2 = strict_ec2.client()
+    _, subnet_id = network(ec2)
+    launch(ec2, SubnetId=subnet_id, PrivateIpAddress="10.88.0.9")
+    with refused("InvalidIPAddress.InUse"):
+        launch(ec2, SubnetId=subnet_id, PrivateIpAddress="10.88.0.9")
+    for wrong in ("10.99.0.9", "nonsense"):
+        with refused("InvalidParameterValue"):
+            launch(ec2, SubnetId=subnet_id, PrivateIpAddress=wrong)
+
+
+def test_interfaces_without_a_subnet_go_to_the_default_one(strict_ec2):
+    ec2 = strict_ec2.client()
+    nic = {"DeviceIndex": 0, "AssociatePublicIpAddress": True}
+    made = launch(ec2, NetworkInterfaces=[nic], Placement={"AvailabilityZone": "us-east-1b"})
+    assert seen(ec2, made["InstanceId"])["Placement"]["AvailabilityZone"] == "us-east-1b"
+
+
+def test_without_a_default_subnet_the_launch_is_refused(strict_ec2):
+    ec2 = strict_ec2.client()
+    for one in ec2.describe_subnets()["Subnets"]:
+        ec2.delete_subnet(SubnetId=one["SubnetId"])
+    with refused("MissingInput"):
+        launch(ec2)

@@ -19,6 +19,7 @@ def test_the_second_reply_shows_the_instance_as_it_is_now(strict_ec2):
     ec2.create_tags(Resources=[first["InstanceId"]], Tags=[{"Key": "later", "Value": "x"}])
     again = launch(ec2, **params)
     assert {t["Key"] for t in again["Tags"]} == {"a", "later"}
+    assert (first["State"]["Name"], again["State"]["Name"]) == ("pending", "running")
     assert again["PrivateIpAddress"] == first["PrivateIpAddress"]
     assert again["SubnetId"] == subnet_id
 
@@ -103,3 +104,25 @@ def test_plain_moto_launches_twice(strict_ec2):
             launch(plain, ClientToken="t")["InstanceId"]
             != (launch(plain, ClientToken="t")["InstanceId"])
         )
+
+
+@needs("client-token-filter")
+def test_instances_are_found_by_other_names_of_the_api(strict_ec2):
+    ec2 = strict_ec2.client()
+    made = launch(ec2)
+    launch(ec2)
+    whole = seen(ec2, made["InstanceId"])
+    reservation = ec2.describe_instances(InstanceIds=[made["InstanceId"]])["Reservations"][0]
+    for name, value in (
+        ("reservation-id", reservation["ReservationId"]),
+        (
+            "network-interface.network-interface-id",
+            whole["NetworkInterfaces"][0]["NetworkInterfaceId"],
+        ),
+        ("block-device-mapping.volume-id", whole["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]),
+    ):
+        found = ec2.describe_instances(Filters=[{"Name": name, "Values": [value]}])
+        ids = [i["InstanceId"] for r in found["Reservations"] for i in r["Instances"]]
+        assert ids == [made["InstanceId"]], name
+    running = ec2.describe_instances(Filters=[{"Name": "instance-state-code", "Values": ["16"]}])
+    assert len(running["Reservations"]) == 2
