@@ -101,7 +101,9 @@ fingerprint() { cat "$@" | sha256sum | cut -c1-16; }
 
 part() {
   case $1 in
-    base) wheels .venv "$(fingerprint pyproject.toml)" -e '.[demo,dev]' ;;
+    base)
+      wheels .venv "$(fingerprint pyproject.toml deploy/constraints.txt)" -c deploy/constraints.txt -e '.[demo,dev]'
+      ;;
     demo) packages "${DEMO_PACKAGES[@]}" ;;
     test) packages "${DEMO_PACKAGES[@]}" "${TEST_PACKAGES[@]}"; part wire ;;
     lint) wheels .venv-lint "$ANSIBLE_LINT" "$ANSIBLE_LINT" ;;

@@ -23,7 +23,7 @@ INDEX = re.compile(
     r"|crates\.io|(deb|security|snapshot)\.debian\.org|archive\.ubuntu\.com)\b",
     re.IGNORECASE,
 )
-TODO = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b(?!\(#\d+\))")
+TODO = re.compile(r"(#|//|<!--).*\b(TODO|FIXME|XXX|HACK)\b(?!\(#\d+\))")
 OWN = "tests/house/test_shape.py"
 
 
@@ -99,7 +99,7 @@ def test_every_todo_names_an_issue():
         (MACHINE, "/root/.cache/x"),
         (INDEX, "https://PyPI.org/simple"),
         (TODO, "# TODO: later"),
-        (TODO, "XXX"),
+        (TODO, "x = 1  # XXX"),
     ],
 )
 def test_the_patterns_find_what_they_look_for(pattern, text):
