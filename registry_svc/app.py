@@ -1,0 +1,72 @@
+"""The registry put together: store in, servicers out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from kite.clock import Clock
+from kite.v1 import controller_pb2_grpc, operation_pb2_grpc, registry_pb2_grpc
+from registry_svc import plan_file
+from registry_svc.broadcast import Broadcast
+from registry_svc.claims import Claims
+from registry_svc.clusters_rpc import ClustersRpc
+from registry_svc.controller_rpc import ControllerRpc
+from registry_svc.operations_rpc import OperationsRpc
+from registry_svc.settings import Settings
+from registry_svc.store import Store
+from registry_svc.threads import Threads
+from registry_svc.wishes import Wishes
+
+# What kite.rpc.server.RpcServer.add() takes.
+Part: TypeAlias = tuple[Callable[[Any, Any], None], Any, str]
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Servicers, and what runs beside them."""
+
+    parts: list[Part]
+    threads: Threads
+    broadcast: Broadcast
+
+
+def assemble(store: Store, settings: Settings, clock: Clock) -> App:
+    """Everything of one registry process.
+
+    Raises:
+        CatalogueRefused: the file of plans cannot be used.
+    """
+    catalogue = plan_file.load(settings.registry_plans_file)
+    threads = Threads(settings.registry_threads, waiting=settings.registry_waiting)
+    broadcast = Broadcast(
+        store,
+        threads,
+        clock,
+        queue=settings.registry_subscriber_queue,
+        rescan_ms=settings.registry_rescan_ms,
+    )
+    wishes = Wishes(store, catalogue, clock, quota=settings.registry_clusters_per_user)
+    claims = Claims(store, clock)
+    parts: list[Part] = [
+        (
+            registry_pb2_grpc.add_RegistryServiceServicer_to_server,
+            ClustersRpc(store, wishes, catalogue, threads, broadcast),
+            "kite.v1.RegistryService",
+        ),
+        (
+            controller_pb2_grpc.add_ControllerServiceServicer_to_server,
+            ControllerRpc(store, claims, threads, broadcast, clock),
+            "kite.v1.ControllerService",
+        ),
+        (
+            operation_pb2_grpc.add_OperationServiceServicer_to_server,
+            OperationsRpc(store, wishes, threads, broadcast, clock),
+            "kite.v1.OperationService",
+        ),
+    ]
+    return App(parts, threads, broadcast)
+
+
+def build(store: Store, settings: Settings, clock: Clock) -> list[Part]:
+    """(register, servicer, name) for RpcServer.add(), for whoever hosts a registry in process."""
+    return assemble(store, settings, clock).parts

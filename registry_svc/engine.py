@@ -1,0 +1,74 @@
+"""What a database must give to the store, and the names of its failures."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+import mongoengine.errors
+import pymongo.errors
+import structlog
+
+from kite.errors import Internal, Unavailable
+from registry_svc.documents import Bound
+
+_log = structlog.get_logger(module=__name__)
+
+
+class StoreRefused(Exception):
+    """The store cannot be used; the text says why and what to do."""
+
+
+class Taken(Exception):
+    """A unique key exists already."""
+
+
+class Engine(Protocol):
+    """A database with its documents bound.
+
+    Attributes:
+        shared: other processes may write to the same records.
+        whole: several writes in one atomic() become visible and durable together, or not at all.
+    """
+
+    bound: Bound
+    shared: bool
+    whole: bool
+
+    def atomic(self) -> AbstractContextManager[None]:
+        """Bracket of every access; may be nested."""
+        ...
+
+    def touch(self, collection: str, document_id: str) -> None:
+        """Announce a write before it is made; inside atomic() only."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@contextmanager
+def named() -> Iterator[None]:
+    """Driver failures leave as failures of Kite.
+
+    Raises:
+        Taken: duplicate key.
+        Unavailable: STORE_AWAY; whether a write took place is then not known.
+        Internal: a document that does not fit the schema (a defect of ours), or refused by MongoDB.
+    """
+    try:
+        yield
+    except (pymongo.errors.DuplicateKeyError, mongoengine.errors.NotUniqueError) as error:
+        raise Taken(str(error)) from None
+    except (
+        pymongo.errors.ConnectionFailure,
+        pymongo.errors.WTimeoutError,
+        pymongo.errors.ExecutionTimeout,
+        pymongo.errors.WaitQueueTimeoutError,
+    ) as error:
+        _log.warning("the database did not answer", error=str(error)[:500])
+        raise Unavailable(
+            "the registry's database did not answer; try again",
+            reason="STORE_AWAY",
+            retry_after=1,
+        ) from error
+    except (pymongo.errors.PyMongoError, mongoengine.errors.MongoEngineException) as error:
+        raise Internal("the registry's database refused a write or a read") from error

@@ -1,0 +1,89 @@
+"""A MongoDB given by URI: durable writes asked for, and proven exact before it is used."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import parse_qsl, urlsplit
+
+import mongoengine
+import mongoengine.errors
+import pymongo.errors
+import structlog
+
+from registry_svc import documents, selftest
+from registry_svc.engine import StoreRefused
+
+_log = structlog.get_logger(module=__name__)
+_TIMES = {
+    "serverselectiontimeoutms": ("serverSelectionTimeoutMS", 5_000),
+    "connecttimeoutms": ("connectTimeoutMS", 2_000),
+    "sockettimeoutms": ("socketTimeoutMS", 10_000),
+}
+
+
+def options(uri: str) -> tuple[dict[str, object], list[str]]:
+    """What Kite sets beside the URI, and what it overrules, in words.
+
+    Without the journal, acknowledged writes were lost when the server was killed.
+    """
+    given = {k.lower(): v for k, v in parse_qsl(urlsplit(uri).query)}
+    overruled = []
+    if given.get("w", "majority") != "majority":
+        overruled.append(f"the URI asks for w={given['w']}; Kite uses w=majority")
+    overruled += [
+        f"the URI asks for {name}={given[name]}; Kite uses journal=true"
+        for name in ("journal", "j")
+        if given.get(name, "true") != "true"
+    ]
+    times = {name: value for key, (name, value) in _TIMES.items() if key not in given}
+    return {"w": "majority", "journal": True, **times}, overruled
+
+
+class Mongo:
+    """Engine over the wire.
+
+    Raises:
+        StoreRefused: does not answer, refuses our login, or its compare-and-set is not exact.
+    """
+
+    shared = True
+    whole = False
+
+    def __init__(self, uri: str, database: str, *, prove: bool = True) -> None:
+        more, overruled = options(uri)
+        for sentence in overruled:
+            _log.warning(sentence)
+        self._alias = f"mongo-{id(self)}"
+        where = urlsplit(uri).hostname or "?"
+        try:
+            client = mongoengine.connect(
+                database, alias=self._alias, host=uri, uuidRepresentation="standard", **more
+            )
+        except (
+            pymongo.errors.PyMongoError,
+            mongoengine.errors.MongoEngineException,
+            ValueError,
+        ) as error:
+            raise StoreRefused(f"the MongoDB URI cannot be used: {error}") from None
+        try:
+            named = client.get_default_database(database)
+            if prove:
+                selftest.prove(named)
+            self.bound = documents.bind(self._alias)
+            for kind in self.bound.each():
+                kind.document.ensure_indexes()
+        except pymongo.errors.PyMongoError as error:
+            self.close()
+            raise StoreRefused(f"MongoDB at {where} cannot be used: {error}") from None
+        except StoreRefused as refused:
+            self.close()
+            raise StoreRefused(f"MongoDB at {where}: {refused}") from None
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        yield
+
+    def touch(self, collection: str, document_id: str) -> None:
+        """Nothing to prepare: the server takes each write by itself."""
+
+    def close(self) -> None:
+        mongoengine.disconnect(self._alias)

@@ -1,0 +1,343 @@
+"""The only module that queries. Whole documents, compare-and-set, plain dictionaries when reading.
+
+A change is one conditional replacement of the cluster's document; what it has to tell (operations,
+events) rides inside and is delivered to its own collections right after. Whoever writes next
+delivers first what is still there, so a crash in between loses nothing and numbers have no gaps.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from kite.v1.cluster_pb2 import Cluster
+from kite.v1.operation_pb2 import Event, Operation
+from registry_svc import packing
+from registry_svc.documents import Kind, checked
+from registry_svc.embedded import Embedded
+from registry_svc.engine import Engine, Taken, named
+from registry_svc.mongodb import Mongo
+from registry_svc.record import DutyRecord, KeyRecord, Record
+from registry_svc.settings import Settings
+
+Listener = Callable[[Record], None]
+ASCENDING, DESCENDING = 1, -1
+
+
+def open_store(settings: Settings) -> "Store":
+    """The store the settings ask for.
+
+    Raises:
+        StoreRefused: it cannot be used; the text says why.
+    """
+    uri = settings.registry_mongodb_uri.get_secret_value()
+    if uri:
+        return Store(Mongo(uri, settings.registry_database))
+    return Store(Embedded(settings.registry_folder))
+
+
+class Store:
+    """Records of one install. Blocking; safe to call from many threads.
+
+    Every method may raise Unavailable (STORE_AWAY, STORE_FULL) and Internal.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._listeners: list[Listener] = []
+        self._mine = threading.local()
+
+    @property
+    def shared(self) -> bool:
+        """Other processes may write to the same records."""
+        return self._engine.shared
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` (in the writing thread) after every change that a reader can see."""
+        self._listeners.append(listener)
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """Bracket of one use case: alone in the embedded store, merely in order over the wire."""
+        outermost = not hasattr(self._mine, "changed")
+        if outermost:
+            self._mine.changed = []
+        try:
+            with named(), self._engine.atomic():
+                yield
+            changed = self._mine.changed if outermost else ()
+        finally:
+            if outermost:
+                del self._mine.changed
+        for record in changed:
+            for listener in self._listeners:
+                listener(record)
+
+    def ping(self) -> None:
+        """Read something (a bare ping would not need a login)."""
+        self._one(self._engine.bound.clusters, {"_id": "none"})
+
+    def close(self) -> None:
+        self._engine.close()
+
+    # one document at a time ---------------------------------------------------------------------
+
+    def _one(self, kind: Kind, query: Mapping[str, object]) -> dict[str, Any] | None:
+        with self.atomic():
+            found: dict[str, Any] | None = kind.collection.find_one(query)
+            return found
+
+    def _many(
+        self,
+        kind: Kind,
+        query: Mapping[str, object],
+        *,
+        order: Iterable[tuple[str, int]] = (),
+        limit: int = 0,
+    ) -> list[dict[str, Any]]:
+        with self.atomic():
+            cursor = kind.collection.find(query)
+            if order:
+                cursor = cursor.sort(list(order))
+            return list(cursor.limit(limit))
+
+    def _insert(self, kind: Kind, content: Mapping[str, object]) -> None:
+        with self.atomic():
+            stored = checked(kind, content)
+            self._engine.touch(kind.name, stored["_id"])
+            kind.collection.insert_one(stored)
+
+    def _replace(
+        self, kind: Kind, content: Mapping[str, object], guard: Mapping[str, object]
+    ) -> bool:
+        with self.atomic():
+            stored = checked(kind, content)
+            self._engine.touch(kind.name, stored["_id"])
+            done = kind.collection.replace_one({"_id": stored["_id"], **guard}, stored)
+            return bool(done.matched_count)
+
+    def _delete(self, kind: Kind, found: Iterable[str]) -> int:
+        count = 0
+        with self.atomic():
+            for document_id in found:
+                self._engine.touch(kind.name, document_id)
+                count += kind.collection.delete_one({"_id": document_id}).deleted_count
+        return count
+
+    # clusters -----------------------------------------------------------------------------------
+
+    def live(self, user: str, milvus_name: str) -> Record | None:
+        key = packing.live_key(user, milvus_name)
+        return _record(self._one(self._engine.bound.clusters, {"live_key": key}))
+
+    def by_id(self, cluster_id: str) -> Record | None:
+        return _record(self._one(self._engine.bound.clusters, {"_id": cluster_id}))
+
+    def last_deleted(self, user: str, milvus_name: str) -> Record | None:
+        """The newest tombstone of that name."""
+        found = self._many(
+            self._engine.bound.clusters,
+            {"username": user, "milvus-name": milvus_name, "live_key": {"$exists": False}},
+            order=[("deleted-at", DESCENDING)],
+            limit=1,
+        )
+        return _record(found[0]) if found else None
+
+    def quota_numbers(self, user: str) -> list[int]:
+        """Places taken by the user's live clusters."""
+        query = {"username": user, "live_key": {"$exists": True}}
+        found = self._many(self._engine.bound.clusters, query)
+        return [packing.unpack_record(document).quota_number for document in found]
+
+    def page(self, user: str, *, after: str, size: int) -> tuple[list[Cluster], str]:
+        """Live clusters in order of user and name, and the key to go on with (empty = the end)."""
+        query: dict[str, object] = {"live_key": {"$gt": after}}
+        if user:
+            query["username"] = user
+        found = self._many(
+            self._engine.bound.clusters, query, order=[("live_key", ASCENDING)], limit=size + 1
+        )
+        key = found[size - 1]["live_key"] if len(found) > size else ""
+        return [packing.unpack_cluster(document) for document in found[:size]], key
+
+    def live_records(self, user: str) -> list[Record]:
+        query: dict[str, object] = {"live_key": {"$exists": True}}
+        if user:
+            query["username"] = user
+        return [packing.unpack_record(d) for d in self._many(self._engine.bound.clusters, query)]
+
+    def due(self, now_ms: int, *, limit: int) -> list[Record]:
+        """Live clusters that may be claimed, longest due first."""
+        query = {
+            "live_key": {"$exists": True},
+            "due-at": {"$lte": now_ms},
+            "lease.until": {"$lte": now_ms},
+        }
+        found = self._many(
+            self._engine.bound.clusters, query, order=[("due-at", ASCENDING)], limit=limit
+        )
+        return [packing.unpack_record(document) for document in found]
+
+    def changed_since(self, since_ms: int) -> list[Record]:
+        found = self._many(self._engine.bound.clusters, {"changed-at": {"$gte": since_ms}})
+        return [packing.unpack_record(document) for document in found]
+
+    def insert(self, record: Record) -> Record:
+        """A new cluster.
+
+        Raises:
+            Taken: id, name or place is taken by another cluster.
+        """
+        stored = replace(record, writes=1, told=self._engine.whole)
+        with self.atomic():
+            self._insert(self._engine.bound.clusters, packing.pack_record(stored))
+            self._deliver(stored)
+            self._mine.changed.append(stored)
+        return stored
+
+    def swap(self, old: Record, new: Record, *, visible: bool = True) -> Record | None:
+        """Replace `old` by `new`; None when somebody else wrote first.
+
+        `visible`: a reader sees a difference; the cluster's `rev` is `new`'s own business.
+        """
+        with self.atomic():
+            if not old.told:
+                self._deliver(old)
+            kept = new.operations if visible else (old.operation,)
+            told = self._engine.whole or not visible
+            stored = replace(
+                new,
+                writes=old.writes + 1,
+                operations=kept,
+                events=new.events if visible else (),
+                told=told,
+            )
+            document = packing.pack_record(stored)
+            if not self._replace(self._engine.bound.clusters, document, {"rev": old.writes}):
+                return None
+            if visible:
+                self._deliver(stored)
+                self._mine.changed.append(stored)
+            return stored
+
+    def _deliver(self, record: Record) -> None:
+        for operation in record.operations:
+            self._put_operation(operation, rev=record.writes)
+        for event in record.events:
+            self._once(self._engine.bound.events, packing.pack_event(event))
+
+    def _once(self, kind: Kind, content: Mapping[str, object]) -> bool:
+        try:
+            self._insert(kind, content)
+        except Taken:
+            return False
+        return True
+
+    def untold(self, *, limit: int) -> list[Record]:
+        """Clusters whose last write may not have been delivered."""
+        found = self._many(self._engine.bound.clusters, {"told": False}, limit=limit)
+        return [packing.unpack_record(document) for document in found]
+
+    def deliver(self, record: Record) -> None:
+        """Deliver what an interrupted writer left, and note that it is done."""
+        self.swap(record, record, visible=False)
+
+    def expired(self, now_ms: int, *, limit: int) -> list[str]:
+        """Ids of tombstones whose time is over."""
+        query = {"live_key": {"$exists": False}, "expires-at": {"$gt": 0, "$lte": now_ms}}
+        return [d["_id"] for d in self._many(self._engine.bound.clusters, query, limit=limit)]
+
+    def forget(self, cluster_id: str) -> None:
+        """Remove a tombstone with its operations and events."""
+        bound = self._engine.bound
+        with self.atomic():
+            for kind in (bound.events, bound.operations):
+                found = self._many(kind, {"cluster-id": cluster_id})
+                self._delete(kind, [d["_id"] for d in found])
+            self._delete(bound.clusters, [cluster_id])
+
+    # operations ---------------------------------------------------------------------------------
+
+    def _put_operation(self, operation: Operation, *, rev: int) -> None:
+        kind = self._engine.bound.operations
+        content = packing.pack_operation(operation, rev=rev)
+        if not self._replace(kind, content, {"rev": {"$lt": rev}}):
+            self._once(kind, content)  # there already = newer, or told by somebody else
+
+    def operation(self, operation_id: str) -> Operation | None:
+        found = self._one(self._engine.bound.operations, {"_id": operation_id})
+        return packing.unpack_operation(found) if found else None
+
+    def record_operation(self, operation: Operation) -> Operation:
+        """Store it unless its id is there; answers what is stored."""
+        self._once(self._engine.bound.operations, packing.pack_operation(operation, rev=0))
+        return self.operation(operation.operation_id) or operation
+
+    def operations(
+        self, user: str, milvus_name: str, *, before: tuple[int, str] | None, size: int
+    ) -> list[Operation]:
+        """Newest first; `before` is start time and id of the last one seen."""
+        query: dict[str, object] = {"username": user}
+        if milvus_name:
+            query["milvus-name"] = milvus_name
+        if before:
+            started, last = before
+            query["$or"] = [
+                {"started-at": {"$lt": started}},
+                {"started-at": started, "_id": {"$lt": last}},
+            ]
+        found = self._many(
+            self._engine.bound.operations,
+            query,
+            order=[("started-at", DESCENDING), ("_id", DESCENDING)],
+            limit=size,
+        )
+        return [packing.unpack_operation(document) for document in found]
+
+    # events -------------------------------------------------------------------------------------
+
+    def events(self, cluster_id: str, *, after: int, size: int) -> list[Event]:
+        """In order of number; numbers have no gaps, so ids are known and nothing is searched."""
+        ids = [packing.event_id(cluster_id, n) for n in range(after + 1, after + 1 + size)]
+        found = self._many(self._engine.bound.events, {"_id": {"$in": ids}})
+        return sorted(map(packing.unpack_event, found), key=lambda event: event.number)
+
+    # duties and keys ----------------------------------------------------------------------------
+
+    def duty(self, duty: str) -> DutyRecord | None:
+        found = self._one(self._engine.bound.duties, {"_id": duty})
+        return packing.unpack_duty(found) if found else None
+
+    def put_duty(self, old: DutyRecord | None, new: DutyRecord) -> bool:
+        """False when somebody else was first."""
+        kind = self._engine.bound.duties
+        if old is None:
+            return self._once(kind, packing.pack_duty(new))
+        return self._replace(kind, packing.pack_duty(new), {"rev": old.writes})
+
+    def key(self, user: str, key: str, *, now_ms: int) -> KeyRecord | None:
+        """What the key stands for, unless its time is over."""
+        found = self._one(self._engine.bound.keys, {"_id": packing.key_id(user, key)})
+        record = packing.unpack_key(found) if found else None
+        return record if record and record.expires_at_ms > now_ms else None
+
+    def put_key(self, record: KeyRecord, *, now_ms: int) -> bool:
+        """False when the key stands for something already."""
+        kind, content = self._engine.bound.keys, packing.pack_key(record)
+        if self._once(kind, content):
+            return True
+        return self._replace(kind, content, {"expires-at": {"$lte": now_ms}})
+
+    def forget_key(self, user: str, key: str) -> None:
+        self._delete(self._engine.bound.keys, [packing.key_id(user, key)])
+
+    def tidy_keys(self, now_ms: int) -> int:
+        """Remove keys whose time is over; answers how many."""
+        query = {"expires-at": {"$lte": now_ms}}
+        found = self._many(self._engine.bound.keys, query, limit=1000)
+        return self._delete(self._engine.bound.keys, [d["_id"] for d in found])
+
+
+def _record(document: Mapping[str, Any] | None) -> Record | None:
+    return packing.unpack_record(document) if document else None

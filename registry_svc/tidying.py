@@ -1,0 +1,53 @@
+"""What the registry does by itself: deliver what was left, forget what is over, say how it is."""
+
+import asyncio
+
+import structlog
+
+from kite.clock import Clock
+from kite.errors import KiteError
+from kite.rpc.server import RpcServer
+from registry_svc.store import Store
+from registry_svc.threads import Threads
+
+_log = structlog.get_logger(module=__name__)
+AT_ONCE = 200
+HEALTH_SECONDS = 2.0
+
+
+def tidy(store: Store, now_ms: int) -> int:
+    """One round; answers how many things were done. Several processes may do it at once."""
+    left = store.untold(limit=AT_ONCE)
+    for record in left:
+        store.deliver(record)
+    over = store.expired(now_ms, limit=AT_ONCE)
+    for cluster_id in over:
+        store.forget(cluster_id)
+    return len(left) + len(over) + store.tidy_keys(now_ms)
+
+
+async def tidy_for_ever(store: Store, threads: Threads, clock: Clock, *, seconds: float) -> None:
+    while True:
+        try:
+            await threads.run(tidy, store, clock.now_ms())
+        except KiteError as failed:
+            _log.warning("tidying failed", reason=failed.reason)
+        await asyncio.sleep(seconds)
+
+
+async def watch_health(
+    store: Store, threads: Threads, server: RpcServer, *, seconds: float = HEALTH_SECONDS
+) -> None:
+    """SERVING while the store can be read."""
+    serving = True
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await threads.run(store.ping)
+            readable = True
+        except KiteError as failed:
+            readable = False
+            _log.warning("the store cannot be read", reason=failed.reason)
+        if readable != serving:
+            serving = readable
+            await server.set_serving(serving=serving)
