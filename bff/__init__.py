@@ -1,0 +1,1 @@
+"""The edge: one JSON API over HTTP in front of Kite's gRPC services."""

@@ -1,0 +1,108 @@
+"""The application: middlewares in order, routes, backends for as long as it lives."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from bff.backends import open_backends
+from bff.edge import middlewares
+from bff.edge.connection import Runner
+from bff.edge.identity import Identity
+from bff.edge.limits import Places, Rate
+from bff.edge.middlewares import GATE, Gate
+from bff.routes.route import BACKENDS, SETTINGS
+from bff.routes.table import ROUTES
+from bff.settings import Auth, Settings
+from kite.clock import Clock, SystemClock
+from kite.telemetry import logs
+
+_log = logs.get(__name__)
+KEEPALIVE_SECONDS = 75.0
+LINGER_SECONDS = 2.0
+MAX_LINE = 8190
+
+
+def build(settings: Settings, clock: Clock | None = None) -> web.Application:
+    """The whole edge; backends are opened at start-up and closed at the end."""
+    app = web.Application(
+        middlewares=[
+            middlewares.named,
+            middlewares.logged,
+            middlewares.faced,
+            middlewares.identified,
+            middlewares.limited,
+            middlewares.checked,
+        ],
+        client_max_size=settings.bff_body_bytes,
+    )
+    app[SETTINGS] = settings
+    app[GATE] = _gate(settings, clock or SystemClock())
+    for route in ROUTES:
+        app.router.add_route(route.method, route.path, route.handler)
+    app.on_response_prepare.append(middlewares.sign_answer)
+    app.cleanup_ctx.append(_backends)
+    return app
+
+
+def _gate(settings: Settings, clock: Clock) -> Gate:
+    return Gate(
+        routes={(route.method, route.path): route for route in ROUTES},
+        identity=Identity(settings, clock),
+        rate=Rate(clock, per_minute=settings.bff_rate_per_minute, burst=settings.bff_burst),
+        endpoint_rate=Rate(
+            clock,
+            per_minute=settings.bff_endpoints_per_minute,
+            burst=settings.bff_endpoints_per_minute,
+        ),
+        places=Places(per_user=settings.bff_concurrent_per_user, all_users=settings.bff_concurrent),
+    )
+
+
+async def _backends(app: web.Application) -> AsyncIterator[None]:
+    app[BACKENDS] = open_backends(app[SETTINGS])
+    yield
+    await app[BACKENDS].close()
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A served application."""
+
+    port: int
+    runner: Runner
+
+    async def stop(self) -> None:
+        """Take no more connections, let running requests end, close what was opened."""
+        await self.runner.cleanup()
+
+
+async def serve(settings: Settings, clock: Clock | None = None) -> Running:
+    """Bind and serve.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
+    if settings.bff_auth is Auth.TRUSTED_HEADER:
+        _log.warning(
+            "TRUSTED-HEADER MODE: whoever can connect may be any user",
+            listen=settings.bff_listen,
+            instead="KITE_BFF_AUTH=signed-header",
+        )
+    runner = Runner(
+        build(settings, clock),
+        head_seconds=settings.bff_header_seconds,
+        keepalive_timeout=KEEPALIVE_SECONDS,
+        lingering_time=LINGER_SECONDS,
+        auto_decompress=False,
+        max_line_size=MAX_LINE,
+        max_field_size=MAX_LINE,
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port)
+        await site.start()
+    except OSError:
+        await runner.cleanup()
+        raise
+    return Running(int(runner.addresses[0][1]), runner)

@@ -1,0 +1,116 @@
+"""Answers that are held: until an operation ended, or until an address is known."""
+
+import asyncio
+
+from bff.backends import Backends
+from kite.errors import CloudRefused, Conflict, KiteError, NoCapacity, Unavailable
+from kite.telemetry import logs
+from kite.v1 import cluster_pb2, operation_pb2, registry_pb2
+
+_log = logs.get(__name__)
+_ENDED = frozenset(
+    {
+        operation_pb2.OPERATION_STATE_SUCCEEDED,
+        operation_pb2.OPERATION_STATE_FAILED,
+        operation_pb2.OPERATION_STATE_CANCELLED,
+    }
+)
+_MAY_GET_ADDRESS = frozenset(
+    {cluster_pb2.CLUSTER_STATE_UNSPECIFIED, cluster_pb2.CLUSTER_STATE_STARTING}
+)
+_AGAIN_SECONDS = 0.5
+_LOOK_SECONDS = 0.1
+
+
+def ended(operation: operation_pb2.Operation) -> bool:
+    return operation.state in _ENDED
+
+
+def succeeded(operation: operation_pb2.Operation) -> bool:
+    return operation.state == operation_pb2.OPERATION_STATE_SUCCEEDED
+
+
+async def until_ended(
+    backends: Backends, operation: operation_pb2.Operation, seconds: float
+) -> operation_pb2.Operation:
+    """The operation when it ended, or as it is after `seconds`; a registry away is waited for."""
+    if ended(operation) or not seconds:
+        return operation
+    latest = operation
+    try:
+        async with asyncio.timeout(seconds):
+            while not ended(latest):
+                latest = await _watched(backends, latest)
+    except TimeoutError:
+        pass
+    return latest
+
+
+async def _watched(
+    backends: Backends, operation: operation_pb2.Operation
+) -> operation_pb2.Operation:
+    asked = operation_pb2.WatchOperationRequest(
+        user=operation.user, operation_id=operation.operation_id
+    )
+    latest = operation
+    try:
+        async for answer in backends.operations.WatchOperation(asked):
+            latest = answer.operation
+            if ended(latest):
+                return latest
+    except Unavailable as away:
+        _log.warning("watching an operation broke off", why=str(away))
+    await asyncio.sleep(_AGAIN_SECONDS)
+    return latest
+
+
+async def with_address(
+    backends: Backends, cluster: cluster_pb2.Cluster, seconds: float
+) -> cluster_pb2.Cluster:
+    """The cluster once its elastic address is known, or as it is after `seconds`."""
+    asked = registry_pb2.GetClusterRequest(user=cluster.user, milvus_name=cluster.milvus_name)
+    latest = cluster
+    try:
+        async with asyncio.timeout(seconds):
+            while _awaits_address(latest):
+                await asyncio.sleep(_LOOK_SECONDS)
+                latest = (await backends.registry.GetCluster(asked)).cluster
+    except TimeoutError:
+        pass
+    except KiteError as failed:
+        # The create itself is done and must be answered.
+        _log.warning("looking for an address broke off", why=str(failed))
+    return latest
+
+
+def _awaits_address(cluster: cluster_pb2.Cluster) -> bool:
+    return (
+        not cluster.status.milvus_url
+        and cluster.spec.wanted
+        and cluster.spec.address_mode
+        in {cluster_pb2.ADDRESS_MODE_UNSPECIFIED, cluster_pb2.ADDRESS_MODE_ELASTIC}
+        and cluster.status.state in _MAY_GET_ADDRESS
+    )
+
+
+def check(operation: operation_pb2.Operation) -> None:
+    """Raise what a held operation failed of; one that runs on or succeeded passes.
+
+    Raises:
+        NoCapacity, CloudRefused: the operation's own reason.
+        Conflict: OPERATION_CANCELLED, for example a create overtaken by a delete.
+    """
+    context = {"operation-id": operation.operation_id}
+    if operation.state == operation_pb2.OPERATION_STATE_CANCELLED:
+        raise Conflict(
+            operation.description or "the operation was cancelled by a later one",
+            reason="OPERATION_CANCELLED",
+            context=context,
+        )
+    if operation.state == operation_pb2.OPERATION_STATE_FAILED:
+        kind = NoCapacity if operation.reason == NoCapacity.default_reason else CloudRefused
+        raise kind(
+            operation.description or "the operation failed",
+            reason=operation.reason or "OPERATION_FAILED",
+            context=context,
+        )

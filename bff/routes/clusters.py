@@ -1,0 +1,101 @@
+"""Read, list, delete clusters; where they answer."""
+
+from aiohttp import web
+
+from bff import asked, holding, json_in, json_out
+from bff.routes.answers import answered
+from bff.routes.route import (
+    REQUEST_ID,
+    backends_of,
+    body_of,
+    body_or_nothing,
+    name_of,
+    query_of,
+    user_of,
+)
+from kite.errors import InvalidRequest, WrongState
+from kite.v1 import cluster_pb2, registry_pb2
+
+ENDPOINT_TYPES = ("public_endpoints", "host_endpoints")
+
+
+async def delete_seed(request: web.Request) -> web.Response:
+    name = json_in.only_name(body_or_nothing(request), query_of(request))
+    return await _delete(request, name)
+
+
+async def delete(request: web.Request) -> web.Response:
+    return await _delete(request, name_of(request))
+
+
+async def _delete(request: web.Request, name: str) -> web.Response:
+    wait = asked.wait(request.query, request.headers.getall("Prefer", []))
+    message = registry_pb2.DeleteClusterRequest(
+        user=user_of(request),
+        milvus_name=name,
+        request_id=request[REQUEST_ID],
+        expected_rev=asked.revision(request.headers.getall("If-Match", [])),
+    )
+    answer = await backends_of(request).registry.DeleteCluster(message)
+    operation = await holding.until_ended(backends_of(request), answer.operation, wait.seconds)
+    holding.check(operation)
+    status = 200 if holding.succeeded(operation) else 202
+    return answered(json_out.accepted(answer.cluster, operation), status, operation, wait)
+
+
+async def read(request: web.Request) -> web.Response:
+    cluster = await _found(request, name_of(request))
+    tag = f'"{cluster.rev}"'
+    if asked.known_already(tag, request.headers.getall("If-None-Match", [])):
+        return web.Response(status=304, headers={"ETag": tag})
+    return web.json_response(json_out.document(cluster), headers={"ETag": tag})
+
+
+async def listing(request: web.Request) -> web.Response:
+    return await _listing(request, user_of(request))
+
+
+async def listing_of_all(request: web.Request) -> web.Response:
+    return await _listing(request, "")
+
+
+async def _listing(request: web.Request, user: str) -> web.Response:
+    page = asked.page(request.query)
+    message = registry_pb2.ListClustersRequest(
+        user=user, page_size=page.size, page_token=page.token
+    )
+    answer = await backends_of(request).registry.ListClusters(message)
+    return web.json_response(json_out.listing(answer))
+
+
+async def change(request: web.Request) -> web.Response:
+    """Refuse the one change that will never be possible; say so in words."""
+    wanted = json_in.changed_type(body_of(request))
+    cluster = await _found(request, name_of(request))
+    if wanted != cluster.spec.milvus_type:
+        raise WrongState(
+            "milvus-type cannot change after create; make another cluster",
+            reason="TYPE_IMMUTABLE",
+            field="/milvus-type",
+        )
+    return web.json_response(json_out.document(cluster))
+
+
+async def endpoints(request: web.Request) -> web.Response:
+    kind = request.query.get("type", ENDPOINT_TYPES[0])
+    if kind not in ENDPOINT_TYPES:
+        raise InvalidRequest(
+            f"type must be one of {', '.join(ENDPOINT_TYPES)}",
+            reason="UNKNOWN_ENDPOINT_TYPE",
+            field="/type",
+        )
+    cluster = await _found(request, name_of(request))
+    if cluster.status.state != cluster_pb2.CLUSTER_STATE_RUNNING:
+        status = json_out.cluster_status(cluster)
+        raise WrongState(f"the cluster is {status}, not running", reason="NOT_RUNNING")
+    return web.json_response(json_out.endpoints(cluster, kind))
+
+
+async def _found(request: web.Request, name: str) -> cluster_pb2.Cluster:
+    message = registry_pb2.GetClusterRequest(user=user_of(request), milvus_name=name)
+    return (await backends_of(request).registry.GetCluster(message)).cluster
