@@ -74,20 +74,18 @@ def method_variables(settings: InstallSettings) -> dict[str, Value]:
         "node_exporter_enabled": settings.node_exporter,
         "node_base_tune_kernel": settings.tune_kernel,
     }
-    match settings.method:
-        case Method.WHEEL:
-            return common | {
-                "milvus_artifact_url": settings.artifact_url,
-                "milvus_artifact_sha256": settings.artifact_sha256,
-                "milvus_artifact_kind": settings.artifact_kind.value,
-                "milvus_allow_insecure_wheel": settings.allow_insecure_wheel,
-            }
-        case Method.CONTAINER:
-            return common | {
-                "milvus_version": settings.version,
-                "milvus_image": settings.image,
-                "milvus_etcd_image": settings.etcd_image,
-            }
+    if settings.method is Method.WHEEL:
+        return common | {
+            "milvus_artifact_url": settings.artifact_url,
+            "milvus_artifact_sha256": settings.artifact_sha256,
+            "milvus_artifact_kind": settings.artifact_kind.value,
+            "milvus_allow_insecure_wheel": settings.allow_insecure_wheel,
+        }
+    return common | {
+        "milvus_version": settings.version,
+        "milvus_image": settings.image,
+        "milvus_etcd_image": settings.etcd_image,
+    }
 
 
 def inventory(job: InstallJob, settings: InstallSettings, folder: str) -> Tree:
