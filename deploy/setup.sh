@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Install what a part of the workshop needs, and nothing when it is there already.
 #
-#   deploy/setup.sh base [demo] [test] [lint] [wire] [bench]
+#   deploy/setup.sh base [demo] [test] [lint] [wire] [grpcurl] [bench]
 #
 #   base   .venv with Kite and everything it is developed with
 #   demo   Debian packages of the local cloud
 #   test   Debian packages and environments of the tests (container engine, .wire)
 #   lint   .venv-lint with ansible-lint
+#   grpcurl  grpcurl in the cache, when Go is here
 #   wire   .wire with the MongoDB-protocol server of the store tests
 #   bench  .bench with the peers that `make bench` measures against
 #
@@ -19,6 +20,7 @@ DEMO_PACKAGES=(ca-certificates iproute2 mmdebstrap mount nftables openssh-client
 TEST_PACKAGES=(docker.io iptables)
 ANSIBLE_LINT='ansible-lint==26.10.1'
 WIRE='secantusdb==0.7.0b3'
+GRPCURL='github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3'
 BENCH=('ansible==12.3.0' 'pyinfra==3.10.0' 'apache-libcloud==3.9.1' 'boto3>=1.44,<2')
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -97,6 +99,16 @@ wheels() {
   printf '%s' "$stamp" >"$folder/.stamp"
 }
 
+# go_tool NAME MODULE@VERSION: a stranger's program, into the cache; without Go its test is skipped.
+go_tool() {
+  local name=$1 module=$2
+  local bin="${KITE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kite}/go/${module##*@}"
+  [[ -x $bin/$name ]] && return 0
+  command -v go >/dev/null || { say "no Go toolchain here: $name is left out and its test skipped"; return 0; }
+  say "building $name"
+  GOBIN="$bin" GOFLAGS=-modcacherw go install "$module"
+}
+
 fingerprint() { cat "$@" | sha256sum | cut -c1-16; }
 
 part() {
@@ -105,11 +117,12 @@ part() {
       wheels .venv "$(fingerprint pyproject.toml deploy/constraints.txt)" -c deploy/constraints.txt -e '.[demo,dev]'
       ;;
     demo) packages "${DEMO_PACKAGES[@]}" ;;
-    test) packages "${DEMO_PACKAGES[@]}" "${TEST_PACKAGES[@]}"; part wire ;;
+    test) packages "${DEMO_PACKAGES[@]}" "${TEST_PACKAGES[@]}"; part wire; part grpcurl ;;
     lint) wheels .venv-lint "$ANSIBLE_LINT" "$ANSIBLE_LINT" ;;
     wire) wheels .wire "$WIRE" "$WIRE" ;;
+    grpcurl) go_tool grpcurl "$GRPCURL" ;;
     bench) wheels .bench "${BENCH[*]}" "${BENCH[@]}" ;;
-    *) say "no such part: $1 (base demo test lint wire bench)"; return 2 ;;
+    *) say "no such part: $1 (base demo test lint wire grpcurl bench)"; return 2 ;;
   esac
 }
 
