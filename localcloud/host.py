@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import IPv4Address, IPv4Interface
 from itertools import count
 from pathlib import Path
@@ -232,6 +233,8 @@ class Host:
         source = self._shop.ground.overlay(self.who.name)
         run("mount", "-t", "overlay", source, "-o", options, root)
         up.callback(insist, lambda: run("umount", root))
+        if any(self._shop.root.glob("usr/*bin/dockerd")):
+            self._room_for_images(up, volume, root)
         self._at("seed")
         if not (volume / "seeded").exists():
             seed.write(root, self.who)
@@ -239,6 +242,15 @@ class Host:
                 seed.fill(volume)
             (volume / "seeded").touch()
         return root
+
+    def _room_for_images(self, up: ExitStack, volume: Path, root: Path) -> None:
+        """Container engines need a real file system below them: no overlay upon our overlay."""
+        for name in ("docker", "containerd"):
+            real, shown = volume / name, root / "var/lib" / name
+            real.mkdir(mode=0o711, exist_ok=True)
+            shown.mkdir(exist_ok=True)
+            run("mount", "--bind", real, shown)
+            up.callback(insist, partial(run, "umount", shown))
 
     def _cut(self) -> None:
         if self._machine is not None:

@@ -30,13 +30,15 @@ ln -s fd/0 "$dev/stdin"
 ln -s fd/1 "$dev/stdout"
 ln -s fd/2 "$dev/stderr"
 
-# The names that Linux gives EBS volumes on Nitro instances.
+# Its own disks and no others, by the names that Linux gives EBS volumes on Nitro instances.
+mount -t tmpfs -o mode=755 tmpfs "$root/sys/block"
 for disk in "$@"; do
   IFS=: read -r name major minor volume <<EOF
 $disk
 EOF
   mknod -m 660 "$dev/$name" b "$major" "$minor"
   ln -s "../../$name" "$dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_$volume"
+  ln -s "../dev/block/$major:$minor" "$root/sys/block/$name"
 done
 
 mkdir -p "$root/.old"

@@ -19,7 +19,7 @@ INIT = Path(__file__).with_name("host_init.sh")
 POWER_OFF = signal.SIGRTMIN + 4
 """What systemd takes as an order to shut down (systemd(1), "Signals")."""
 LISTENING = "0A"
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds a machine gets to shut down by itself."""
 
 
@@ -35,6 +35,11 @@ class Disk:
     @property
     def word(self) -> str:
         return f"{self.name}:{self.major}:{self.minor}:{self.serial}"
+
+    @property
+    def link(self) -> str:
+        """The name by which a machine finds a certain volume."""
+        return f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{self.serial}"
 
     @property
     def serial(self) -> str:
@@ -111,13 +116,15 @@ class Machine:
 
     def plug(self, disk: Disk) -> None:
         """Show a disk that was attached while the machine runs."""
-        link = f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{disk.serial}"
-        script = 'mknod -m 660 "/dev/$1" b "$2" "$3" && ln -sf "../../$1" "$4"'
-        self.run("sh", "-c", script, "sh", disk.name, str(disk.major), str(disk.minor), link)
+        script = (
+            'mknod -m 660 "/dev/$1" b "$2" "$3" && ln -sf "../dev/block/$2:$3" "/sys/block/$1" '
+            '&& ln -sf "../../$1" "$4"'
+        )
+        numbers = (str(disk.major), str(disk.minor))
+        self.run("sh", "-c", script, "sh", disk.name, *numbers, disk.link)
 
     def unplug(self, disk: Disk) -> None:
-        link = f"/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{disk.serial}"
-        self.run("rm", "-f", f"/dev/{disk.name}", link)
+        self.run("rm", "-f", f"/dev/{disk.name}", f"/sys/block/{disk.name}", disk.link)
 
     def shut_down(self) -> None:
         """Ask it to power off, as EC2's stop does; then off it goes."""
