@@ -125,11 +125,10 @@ class Chain:
             self._switch(names, off=False)
 
     def _switch(self, names: Iterable[str], *, off: bool) -> None:
+        known = {self._rules[name].name for name in names}
         with self._cloud.lock:
             self.remove()
-            for name in names:
-                known = self._rules[name].name
-                self._off.add(known) if off else self._off.discard(known)
+            self._off = self._off | known if off else self._off - known
             self.install()
             self._by_action.clear()
 

@@ -40,7 +40,7 @@ class Cloud(Looking):
         self.knobs = knobs
         self.clock = clock
         self.pool = AddressPool(pool)
-        self._hold = hold
+        self.hold = hold
         self._life = LifeBook()
         self._application = application
         self._patches = Patches()
@@ -91,7 +91,7 @@ class Cloud(Looking):
     def begin(self, instance: Any, state: State) -> None:
         """Put an instance into a passing state for as long as the knobs say."""
         seconds = {
-            State.PENDING: FOREVER if self._hold else self.knobs.pending_seconds,
+            State.PENDING: FOREVER if self.hold else self.knobs.pending_seconds,
             State.STOPPING: self.knobs.stopping_seconds,
             State.SHUTTING_DOWN: self.knobs.shutting_down_seconds,
             State.TERMINATED: self.knobs.terminated_visible_seconds,

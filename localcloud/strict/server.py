@@ -140,6 +140,24 @@ class Ec2Api:
             raise RuntimeError("the EC2 API was not started")
         return self._chain
 
+    @property
+    def knobs(self) -> Knobs:
+        """What is in force; may be set while running, until the next reset."""
+        return self._need().knobs
+
+    @knobs.setter
+    def knobs(self, knobs: Knobs) -> None:
+        self._need().knobs = knobs
+
+    @property
+    def hold_pending(self) -> bool:
+        """Whether new instances wait for `mark_reachable`; may be set until the next reset."""
+        return self._need().hold
+
+    @hold_pending.setter
+    def hold_pending(self, hold: bool) -> None:
+        self._need().hold = hold
+
     def mark_reachable(self, instance_id: str) -> None:
         """The instance is up: `pending` becomes `running`. Unknown or ended ones are ignored."""
         self._need().mark_reachable(instance_id)
@@ -149,11 +167,12 @@ class Ec2Api:
         self._need().mark_failed(instance_id, reason)
 
     def reset(self) -> None:
-        """Start from an empty cloud: no resources, faults, calls or tokens."""
+        """Start from an empty cloud: no resources, faults, calls or tokens; knobs as at first."""
         self.faults.clear()
         self.calls.clear()
         with self._need().lock:
             self._need().reset()
+            self.knobs, self.hold_pending = self._knobs, self._hold
             self.chain.reset()
         if self._front is not None:
             self._front.hidden.clear()

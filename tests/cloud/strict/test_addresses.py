@@ -50,15 +50,11 @@ def test_an_empty_range_is_said_so(strict_ec2):
 @needs("address-quota")
 def test_the_quota_of_elastic_addresses(strict_ec2):
     ec2 = strict_ec2.client()
-    cloud = strict_ec2.api._need()
-    before, cloud.knobs = cloud.knobs, Knobs(address_quota=2)
-    try:
+    strict_ec2.api.knobs = Knobs(address_quota=2)
+    ec2.allocate_address()
+    ec2.allocate_address()
+    with refused("AddressLimitExceeded"):
         ec2.allocate_address()
-        ec2.allocate_address()
-        with refused("AddressLimitExceeded"):
-            ec2.allocate_address()
-    finally:
-        cloud.knobs = before
 
 
 @needs("address-quota")
@@ -87,13 +83,9 @@ def test_an_address_is_tagged_as_it_is_allocated(strict_ec2):
 @needs("associate-states")
 def test_a_pending_or_ended_instance_gets_no_address(strict_ec2):
     ec2 = strict_ec2.client()
-    cloud = strict_ec2.api._need()
     allocation = ec2.allocate_address()["AllocationId"]
-    cloud._hold = True
-    try:
-        made = launch(ec2)
-    finally:
-        cloud._hold = False
+    strict_ec2.api.hold_pending = True
+    made = launch(ec2)
     interface = made["NetworkInterfaces"][0]["NetworkInterfaceId"]
     with refused("InvalidInstanceID", "pending"):
         ec2.associate_address(AllocationId=allocation, InstanceId=made["InstanceId"])

@@ -6,19 +6,14 @@ from tests.cloud.strict.proof import launch, needs, refused, seen
 
 @pytest.fixture
 def slow(strict_ec2):
-    cloud = strict_ec2.api._need()
-    before = cloud.knobs
-    cloud.knobs = Knobs(pending_seconds=30, stopping_seconds=20, shutting_down_seconds=10)
-    yield strict_ec2
-    cloud.knobs = before
+    strict_ec2.api.knobs = Knobs(pending_seconds=30, stopping_seconds=20, shutting_down_seconds=10)
+    return strict_ec2
 
 
 @pytest.fixture
 def held(strict_ec2):
-    cloud = strict_ec2.api._need()
-    cloud._hold = True
-    yield strict_ec2
-    cloud._hold = False
+    strict_ec2.api.hold_pending = True
+    return strict_ec2
 
 
 def state(ec2, instance_id):
