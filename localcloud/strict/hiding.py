@@ -1,4 +1,4 @@
-"""Eventual consistency, scripted: fresh ids that the next few looks do not see. Pure."""
+"""Eventual consistency, scripted: fresh ids that the next few looks do not see."""
 
 from __future__ import annotations
 
