@@ -19,6 +19,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,14 +54,18 @@ def children(pid: int) -> Iterator[int]:
 
 
 def kill_all() -> None:
-    """Kill every descendant; orphans come to us, so repeat until there is none."""
+    """Kill every descendant; orphans come to us, so repeat until there is none.
+
+    Never wait blocking: one may be forked by its parent between our look and our kill.
+    """
     while alive := list(children(os.getpid())):
         for pid in alive:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
-            while os.waitpid(-1, 0)[0]:
+            while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
+        time.sleep(0.005)
 
 
 def slim(result: dict[str, Any]) -> dict[str, Any]:
@@ -138,6 +143,7 @@ def main() -> None:
         answers.flush()
 
     def end_now(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         kill_all()
         shutil.rmtree(order["folder"], ignore_errors=True)
         os._exit(143)

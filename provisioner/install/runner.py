@@ -103,6 +103,14 @@ class Installer:
         run = self._runs.get(key)
         return run is not None and run.results is None
 
+    async def wait(self, key: str) -> tuple[InstallResult, ...]:
+        """The results when the job has ended; none for a job nobody knows."""
+        run = self._runs.get(key)
+        if run is None or run.task is None:
+            return ()
+        await asyncio.shield(run.task)
+        return run.results or ()
+
     async def cancel(self, key: str) -> None:
         """End the job now; its hosts get the reason CANCELLED."""
         run = self._runs.get(key)
