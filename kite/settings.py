@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "KITE_"
@@ -101,8 +102,11 @@ def load(cls: type[T], environ: Mapping[str, str] | None = None) -> T:
     try:
         return cls.model_validate({k: v for k, v in fields.items() if k in cls.model_fields})
     except ValidationError as refused:
-        lines = [
-            f"{PREFIX}{'_'.join(str(p) for p in e['loc']).upper()}: {e['msg']}"
-            for e in refused.errors()
-        ]
-        raise SettingsRefused("\n".join(lines)) from None
+        raise SettingsRefused("\n".join(map(_fault, refused.errors()))) from None
+
+
+def _fault(error: ErrorDetails) -> str:
+    """One line; a rule over several settings names them in its own words."""
+    text = error["msg"].removeprefix("Value error, ")
+    name = "_".join(str(part) for part in error["loc"]).upper()
+    return f"{PREFIX}{name}: {text}" if name else text

@@ -13,10 +13,14 @@ from bff import docs_page
 
 @cache
 def spec() -> dict[str, Any]:
-    """The OpenAPI document, read once."""
-    text = resources.files("bff").joinpath("openapi.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.safe_load(text)
-    return loaded
+    """The OpenAPI document, read once from its two files."""
+    return {**_loaded("openapi.yaml"), "components": _loaded("openapi_parts.yaml")}
+
+
+def _loaded(name: str) -> dict[str, Any]:
+    text = resources.files("bff").joinpath(name).read_text(encoding="utf-8")
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
 
 
 @cache

@@ -101,7 +101,7 @@ async def start_edge(behind: Behind, clock: Clock | None = None, **changes: Any)
 
 @pytest_asyncio.fixture(loop_scope="package", scope="package")
 async def plain_edge(behind: Behind) -> AsyncIterator[Edge]:
-    started = await start_edge(behind)
+    started = await start_edge(behind, bff_disabled_users="mallory", bff_admins="root")
     yield started
     await started.running.stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,8 @@ async def raw(port: int, data: bytes, *, then_wait: float = 10.0) -> Answer:
             return await read(reader)
     finally:
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 async def read(reader: asyncio.StreamReader) -> Answer:
