@@ -1,1 +1,1 @@
-"""Owner of machines: instances, volumes, addresses and what is installed on them."""
+"""Machines: the reconcile loop over EC2, from a wish to a Milvus that answers, and back."""

@@ -1,0 +1,122 @@
+"""The parts of the service put together, for `__main__` and for tests that host it themselves."""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from kite.clock import Clock, SystemClock
+from kite.rpc import client
+from kite.rpc.server import RpcServer
+from kite.v1 import provisioner_pb2_grpc
+from provisioner.ec2 import client as ec2_client
+from provisioner.ec2 import network
+from provisioner.ec2.client import Clients, Ec2
+from provisioner.groups import Groups
+from provisioner.install.runner import Installer
+from provisioner.installs import Installer as InstallerLike
+from provisioner.installs import Installs, Secrets
+from provisioner.loop import Loop, Pace
+from provisioner.milvus.probe import MilvusProbe
+from provisioner.provisioner_rpc import ProvisionerRpc
+from provisioner.registry import RegistryClient
+from provisioner.settings import Settings
+from provisioner.world import Ec2World
+
+SERVICE = "kite.v1.ProvisionerService"
+Servicer = tuple[Callable[[Any, grpc.aio.Server], None], Any, str]
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """`servicers` are arguments of RpcServer.add; `loop.run()` is the work."""
+
+    rpc: ProvisionerRpc
+    loop: Loop
+    world: Ec2World
+    ec2: Ec2
+    installs: Installs
+    channels: tuple[grpc.aio.Channel, ...]
+
+    @property
+    def servicers(self) -> tuple[Servicer, ...]:
+        register = provisioner_pb2_grpc.add_ProvisionerServiceServicer_to_server
+        return ((register, self.rpc, SERVICE),)
+
+    def add_to(self, server: RpcServer) -> None:
+        for register, servicer, name in self.servicers:
+            server.add(register, servicer, name)
+
+    async def close(self) -> None:
+        """Cancel installs and let go of EC2 and the other services."""
+        await self.installs.close()
+        self.ec2.close()
+        await asyncio.gather(*(channel.close() for channel in self.channels))
+
+
+def build(
+    settings: Settings,
+    *,
+    clients: Callable[[], Clients] | None = None,
+    registry: grpc.aio.Channel | None = None,
+    whitelist: grpc.aio.Channel | None = None,
+    installer: InstallerLike | None = None,
+    probe: MilvusProbe | None = None,
+    clock: Clock | None = None,
+    holder: str = "",
+) -> App:
+    """The service; what is not given is made from the settings."""
+    clock = clock or SystemClock()
+    registry = registry or client.connect(settings.registry, name="registry")
+    whitelist = whitelist or client.connect(settings.whitelist, name="whitelist")
+    secret = settings.secret.get_secret_value()
+    ec2 = Ec2(clients or (lambda: ec2_client.build(settings.region, settings.ec2_endpoint)), clock)
+    installs = Installs(
+        installer or Installer(settings.install_settings),
+        Secrets(settings.install, secret),
+        settings.variables,
+    )
+    records = RegistryClient(
+        registry,
+        holder=holder or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+        lease_seconds=settings.provisioner_lease_seconds,
+        clock=clock,
+    )
+    world = Ec2World(
+        ec2,
+        _wanted(settings),
+        secret=secret,
+        registry=records,
+        groups=Groups(whitelist),
+        installs=installs,
+        probe=probe or MilvusProbe(),
+        ssh_port=settings.provisioner_ssh_port,
+    )
+    loop = Loop(world, records, clock, settings.limits, _pace(settings))
+    rpc = ProvisionerRpc(installs, loop.nudge)
+    return App(rpc, loop, world, ec2, installs, (registry, whitelist))
+
+
+def _wanted(settings: Settings) -> network.Wanted:
+    return network.Wanted(
+        install=settings.install,
+        region=settings.region,
+        image_id=settings.provisioner_image_id,
+        image_name=settings.provisioner_image_name,
+        subnet_ids=settings.provisioner_subnets,
+        root_gib=settings.provisioner_root_gib,
+        reach=settings.provisioner_reach,
+    )
+
+
+def _pace(settings: Settings) -> Pace:
+    return Pace(
+        claims=settings.provisioner_claims,
+        acting=settings.provisioner_concurrency,
+        renew_seconds=settings.provisioner_lease_seconds / 3,
+    )

@@ -1,0 +1,274 @@
+"""What to do this turn for one cluster, and why. Pure: calls nobody.
+
+Order of growth: address asked for, groups, key pair (independent of each other), then the launch
+parameters frozen and committed, then the launch. Order of removal is in `removal`.
+"""
+
+from dataclasses import replace
+
+from provisioner import nodes, status
+from provisioner.backoff import pace
+from provisioner.facts import Facts, Machine
+from provisioner.limits import Limits
+from provisioner.node import Do, Life, Saw, Step, step
+from provisioner.offers import Offer, following, offers
+from provisioner.plan import (
+    Action,
+    Allocate,
+    Associate,
+    EnsureGroups,
+    ImportKey,
+    Install,
+    Launch,
+    Plan,
+    Secure,
+    Terminate,
+)
+from provisioner.record import Address, AddressMode, Intent, Node, NodeState, Record, Role
+from provisioner.removal import remove
+from provisioner.sight import INSTALLED, NO_CAPACITY, group_ids, life, met_at, saw
+
+ADDRESS_ASKED = "AddressAsked"
+_GROWING = frozenset({Life.STARTING, Life.LOADING, Life.REPLACING})
+_RECOVERABLE = frozenset({"CLOUD_PERMISSION"})
+
+
+def decide(record: Record, facts: Facts, limits: Limits, now: int) -> Plan:
+    """The plan of this turn. Times are epoch milliseconds."""
+    seen = replace(adopted(record, facts), observed_generation=record.generation)
+    if not seen.spec.wanted:
+        return _finished(record, remove(seen, facts, limits, now), facts, now)
+    return _finished(record, _grow(seen, facts, limits, now), facts, now)
+
+
+def adopted(record: Record, facts: Facts) -> Record:
+    """The record with what EC2 already has for us: ids by token, address by tag, addresses."""
+    address = record.address
+    if record.address_intended and not address.allocation_id and facts.address:
+        address = Address(facts.address.allocation_id, facts.address.public_ip)
+    return replace(
+        record,
+        address=address,
+        nodes=tuple(_adopted(node, facts) for node in record.nodes),
+    )
+
+
+def _adopted(node: Node, facts: Facts) -> Node:
+    known = facts.instances.get(node.instance_id) or facts.launched.get(node.token)
+    if known is None or (not node.instance_id and node.state is NodeState.GONE):
+        return node
+    node = nodes.refreshed(node, known)
+    install = facts.installs.get(node.token)
+    if install is not None and node.install_step != INSTALLED:
+        node = replace(node, install_step=INSTALLED if install.ok else install.step)
+    return node
+
+
+def _finished(before: Record, plan: Plan, facts: Facts, now: int) -> Plan:
+    told = status.told(plan.record, facts.site, now)
+    again = 0 if told != before and not plan.settled else plan.again_ms
+    return replace(plan, record=told, again_ms=again)
+
+
+def _grow(record: Record, facts: Facts, limits: Limits, now: int) -> Plan:
+    record = _slots(record, facts, now)
+    record = _recovering(record, facts, limits, now)
+    actions: list[Action] = []
+    if any(life(n, wanted=True) in _GROWING for n in record.nodes):
+        record, actions = _ground(record, facts, limits, now)
+    grown, node_actions = _step_all(record, facts, limits, now)
+    actions += node_actions + _association(grown, facts)
+    return Plan(
+        record=grown,
+        actions=tuple(actions),
+        again_ms=_again(grown, limits, now),
+        settled=not actions and _settled(grown),
+    )
+
+
+def _slots(record: Record, facts: Facts, now: int) -> Record:
+    have = {node.slot for node in record.nodes}
+    missing = [slot for slot in range(1 + record.spec.workers) if slot not in have]
+    new = tuple(nodes.born(facts.site.install, record.cluster_id, slot, now) for slot in missing)
+    return replace(record, nodes=record.nodes + new) if new else record
+
+
+def _recovering(record: Record, facts: Facts, limits: Limits, now: int) -> Record:
+    """Failures that only the operator could mend are tried again after a pause."""
+
+    def again(node: Node) -> Node:
+        rested = now - node.state_since_ms >= limits.permission_pause_ms
+        stuck = node.state is NodeState.FAILED and not node.retiring
+        if stuck and rested and node.reason in _RECOVERABLE:
+            return nodes.renewed(node, facts.site.install, record.cluster_id, now)
+        return node
+
+    return replace(record, nodes=tuple(again(node) for node in record.nodes))
+
+
+def _ground(record: Record, facts: Facts, limits: Limits, now: int) -> tuple[Record, list[Action]]:
+    """What machines stand on: independent calls, done side by side."""
+    actions: list[Action] = []
+    if record.elastic and not record.address.allocation_id:
+        asked = record.condition(ADDRESS_ASKED)
+        unanswered = asked is not None and now - asked.since_ms < limits.lost_address_ms
+        if not (record.address_intended and unanswered):
+            record = status.with_condition(
+                replace(record, address_intended=True),
+                ADDRESS_ASKED,
+                ok=False,
+                now=now,
+                restart=True,
+            )
+            actions.append(Allocate())
+    if not record.groups:
+        actions.append(EnsureGroups(facts.site.vpc_id, peers=record.spec.workers > 0))
+    if not facts.site.key_pair_there:
+        actions.append(ImportKey())
+    return record, actions
+
+
+def _step_all(
+    record: Record, facts: Facts, limits: Limits, now: int
+) -> tuple[Record, list[Action]]:
+    stepped, actions, ending = [], list[Action](), list[Node]()
+    address = record.address
+    for node in record.nodes:
+        here = life(node, wanted=True)
+        word = saw(record, node, facts, install_tries=limits.install_tries)
+        found = _step(node, here, word, facts, now)
+        after = nodes.entered(node, here, found, limits, now)
+        if found.do is Do.RENEW:
+            after = _renewed(record, node, after, facts, limits, now)
+        after, action = _do(record, after, here, found, facts, limits, now)
+        if after.attempt != node.attempt and node.role is Role.MASTER:
+            address = replace(address, association_id="")
+        if found.do is Do.TERMINATE and node.instance_id:
+            ending.append(node)
+        stepped.append(after)
+        actions += [action] if action else []
+    if ending:
+        ids = tuple(node.instance_id for node in ending)
+        actions.append(Terminate(ids, tuple(node.token for node in ending)))
+    return replace(record, nodes=tuple(stepped), address=address), actions
+
+
+def _step(node: Node, here: Life, word: Saw, facts: Facts, now: int) -> Step:
+    found = step(here, word)
+    if nodes.late(node, here, found, now):
+        found = step(here, word, late=True)
+    return nodes.with_causes(found, word, node, facts)
+
+
+def _do(
+    record: Record, node: Node, here: Life, found: Step, facts: Facts, limits: Limits, now: int
+) -> tuple[Node, Action | None]:
+    """The node and the action that this step's `do` means; TERMINATE is gathered elsewhere."""
+    match found.do:
+        case Do.RESERVE:
+            return _reserved(record, node, facts, limits, now)
+        case Do.LAUNCH:
+            return node, _launch(node) if record.groups else None
+        case Do.FORGET:
+            return nodes.forgotten(node, here), None
+        case Do.INSTALL:
+            where = met_at(record, node, facts.site)
+            size = record.spec.disk_gib
+            return node, Install(node.slot, node.token, node.instance_id, where, node.role, size)
+        case Do.SECURE:
+            return node, Secure(node.token, met_at(record, node, facts.site))
+        case Do.NOTHING | Do.TERMINATE | Do.RENEW:
+            return node, None
+
+
+def _launch(node: Node) -> Launch | None:
+    return Launch(node.slot, node.attempt, node.role, node.intent) if node.intent else None
+
+
+def _renewed(
+    record: Record, node: Node, after: Node, facts: Facts, limits: Limits, now: int
+) -> Node:
+    """The next attempt; the breaker ends what would go round for ever."""
+    launches = nodes.recent(node, now)
+    if len(launches) < limits.launches_per_hour:
+        return nodes.renewed(node, facts.site.install, record.cluster_id, now)
+    cause = nodes.cause(node) if node.retiring else after.why
+    why = f"{len(launches)} machines within an hour did not get there, the last because: {cause}"
+    return nodes.failed(node, why, "LAUNCH_LOOP", now, machine=False)
+
+
+def _reserved(
+    record: Record, node: Node, facts: Facts, limits: Limits, now: int
+) -> tuple[Node, Action | None]:
+    """Freeze the launch when everything it names is there; committed before it is sent."""
+    ready = record.groups and (record.address.allocation_id or not record.elastic)
+    if not ready or not facts.site.key_pair_there:
+        return node, None
+    site, refused = facts.site, node.intent
+    known = offers(_type_of(record, node), site.places)
+    offer, attempted = known[0], node
+    if refused is not None:
+        offer, fresh_round = following(known, Offer(refused.instance_type, refused.subnet_id))
+        if fresh_round and now - refused.decided_at_ms < limits.capacity_pause_ms:
+            return node, None
+        again = nodes.renewed(node, site.install, record.cluster_id, now)
+        attempted = replace(node, attempt=again.attempt, token=again.token)
+    if attempted.token not in facts.hashes:
+        return node, None
+    intent = _frozen(record, attempted, offer, facts, now)
+    after = replace(attempted, intent=intent, key_pair=site.key_pair)
+    return after, _launch(after)
+
+
+def _type_of(record: Record, node: Node) -> str:
+    spec = record.spec
+    return spec.master_instance_type if node.role is Role.MASTER else spec.worker_instance_type
+
+
+def _frozen(record: Record, node: Node, offer: Offer, facts: Facts, now: int) -> Intent:
+    return Intent(
+        client_token=node.token,
+        image_id=facts.site.image_id,
+        instance_type=offer.instance_type,
+        subnet_id=offer.subnet_id,
+        security_group_ids=group_ids(record),
+        key_pair=facts.site.key_pair,
+        root_gib=facts.site.root_gib,
+        data_gib=record.spec.disk_gib,
+        public_address=record.spec.address_mode is AddressMode.AUTO,
+        user_data_hash=facts.hashes[node.token],
+        decided_at_ms=now,
+    )
+
+
+def _association(record: Record, facts: Facts) -> list[Action]:
+    """EC2 takes an address for running machines only."""
+    address = record.address
+    if not record.elastic or not address.allocation_id or address.association_id:
+        return []
+    return [
+        Associate(address.allocation_id, node.instance_id)
+        for node in record.nodes
+        if node.role is Role.MASTER
+        and life(node, wanted=True) in {Life.STARTING, Life.LOADING, Life.RUNNING}
+        and (instance := facts.instances.get(node.instance_id))
+        and instance.machine is Machine.RUNNING
+    ]
+
+
+def _settled(record: Record) -> bool:
+    def rests(node: Node) -> bool:
+        here = life(node, wanted=True)
+        return here is Life.RUNNING or (here is Life.FAILED and not node.retiring)
+
+    return all(rests(node) for node in record.nodes)
+
+
+def _again(record: Record, limits: Limits, now: int) -> int:
+    if _settled(record):
+        return limits.settled_ms
+    since = max((node.state_since_ms for node in record.nodes), default=now)
+    return pace(limits.poll_ms, max(0, now - since))
+
+
+__all__ = ["ADDRESS_ASKED", "NO_CAPACITY", "adopted", "decide"]

@@ -1,0 +1,1 @@
+"""EC2: one client, bounded calls, what is seen and what is done."""

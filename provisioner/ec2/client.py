@@ -1,0 +1,135 @@
+"""The one EC2 client of this process: built in the background, called through one door.
+
+boto3 blocks, so every call runs in a pool of 16 threads; EC2's limits (2 to 20 calls a second)
+make more threads useless. A second client of the same session, without retries, does
+RunInstances alone: its repetition is ours, under the same token.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kite import refusals
+from kite.clock import Clock
+from kite.errors import DeadlinePassed, Internal, KiteError, Unavailable
+from provisioner.ec2.buckets import Buckets
+
+if TYPE_CHECKING:
+    from mypy_boto3_ec2.client import EC2Client
+
+CONNECT_SECONDS, READ_SECONDS, THREADS = 2, 10, 16
+
+
+@dataclass(frozen=True)
+class Clients:
+    """`once` never retries."""
+
+    retrying: "EC2Client"
+    once: "EC2Client"
+
+
+def build(region: str, endpoint: str) -> Clients:
+    """One session, two clients. Slow (imports, endpoint data): call it off the event loop."""
+    import boto3
+    from botocore.config import Config
+
+    common: dict[str, Any] = {
+        "connect_timeout": CONNECT_SECONDS,
+        "read_timeout": READ_SECONDS,
+        "max_pool_connections": THREADS,
+    }
+    session = boto3.Session(region_name=region)
+    url = endpoint or None
+    retries: Any = {"mode": "standard", "total_max_attempts": 3}
+    never: Any = {"total_max_attempts": 1}
+    return Clients(
+        session.client("ec2", config=Config(retries=retries, **common), endpoint_url=url),
+        session.client("ec2", config=Config(retries=never, **common), endpoint_url=url),
+    )
+
+
+class Ec2:
+    """The door. `call` names the action as EC2 does, for the buckets and for failures."""
+
+    def __init__(
+        self,
+        make: Callable[[], Clients],
+        clock: Clock,
+        *,
+        buckets: Buckets | None = None,
+    ) -> None:
+        self._make = make
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="ec2")
+        self._buckets = buckets or Buckets(clock)
+        self._clients: asyncio.Future[Clients] | None = None
+
+    def begin(self) -> None:
+        """Start building the clients; calls wait for them."""
+        if self._clients is None:
+            loop = asyncio.get_running_loop()
+            self._clients = loop.run_in_executor(self._pool, self._make)
+
+    async def call(
+        self, action: str, parameters: dict[str, Any], *, once: bool = False
+    ) -> dict[str, Any]:
+        """One EC2 call and its answer.
+
+        Raises:
+            KiteError: what EC2's refusal or silence means (kite/refusals.py); the code is in
+                `context["aws-code"]`.
+        """
+        self.begin()
+        assert self._clients is not None
+        try:
+            clients = await asyncio.shield(self._clients)
+        except Exception as broken:
+            self._clients = None  # credentials or profile missing: the next call tries again
+            raise meaning(broken, action) from broken
+        await self._buckets.take(action)
+        client = clients.once if once else clients.retrying
+        method = getattr(client, _method(action))
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._pool, lambda: method(**parameters))
+        except Exception as failed:
+            raise meaning(failed, action) from failed
+
+    def close(self) -> None:
+        """Calls in flight end by their own timeouts."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _method(action: str) -> str:
+    """`RunInstances` → `run_instances`."""
+    bare = action.partition(":")[0]
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", bare).lower()
+
+
+def meaning(failed: Exception, action: str) -> KiteError:
+    """The failure that an exception of botocore means; silence is never a refusal."""
+    from botocore import exceptions
+
+    match failed:
+        case KiteError():
+            return failed
+        case exceptions.ClientError():
+            return _coded(failed.response.get("Error", {}), action)
+        case exceptions.ReadTimeoutError() | exceptions.ConnectTimeoutError():
+            return DeadlinePassed(f"{action}: EC2 did not answer in time", reason="CLOUD_AWAY")
+        case exceptions.NoCredentialsError():
+            return Unavailable(f"{action}: no AWS credentials found", reason="CLOUD_PERMISSION")
+        case exceptions.HTTPClientError() | exceptions.BotoCoreError():
+            text = f"{action}: EC2 could not be reached ({type(failed).__name__})"
+            return Unavailable(text, reason="CLOUD_AWAY")
+        case _:
+            return Internal(f"{action}: {type(failed).__name__}: {failed}")
+
+
+def _coded(error: Mapping[str, Any], action: str) -> KiteError:
+    code, text = str(error.get("Code", "")), str(error.get("Message", ""))
+    if not code or code.isdigit():  # a proxy or a broken reply, not EC2's own word
+        return Unavailable(f"{action}: EC2 answered without an error code", reason="CLOUD_AWAY")
+    return refusals.failure(code, f"{action}: {text}")

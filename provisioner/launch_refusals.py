@@ -1,0 +1,80 @@
+"""What a refused launch means for the node it was for. Pure."""
+
+from dataclasses import replace
+
+from kite.errors import (
+    AlreadyExists,
+    CloudRefused,
+    Forbidden,
+    InvalidRequest,
+    KiteError,
+    NoCapacity,
+    OverLimit,
+)
+from kite.refusals import TOKEN_OVER, gone
+from provisioner import nodes
+from provisioner.limits import Limits, Wait
+from provisioner.record import Node
+from provisioner.sight import GROUP_MISSING, NO_CAPACITY
+
+USER_DATA_CHANGED = "USER_DATA_CHANGED"
+FOR_GOOD = (CloudRefused, OverLimit, AlreadyExists, InvalidRequest, Forbidden)
+
+
+def group_missing(error: KiteError) -> bool:
+    """EC2 does not know (yet, or any more) a security group of the launch."""
+    code = error.context.get("aws-code", "")
+    return code.startswith(("InvalidGroup", "InvalidSecurityGroup")) and gone(code)
+
+
+def key_missing(error: KiteError) -> bool:
+    """EC2 does not know the key pair of the launch."""
+    code = error.context.get("aws-code", "")
+    return code.startswith("InvalidKeyPair") and gone(code)
+
+
+def after_refusal(node: Node, error: KiteError, limits: Limits, now: int) -> Node:
+    """The node after its launch was refused; unchanged while the outcome is unknown.
+
+    A refusal for good still lets a machine be looked for: an earlier try, whose answer was lost,
+    may have made one.
+    """
+    if isinstance(error, NoCapacity):
+        return _no_capacity(node, limits, now)
+    if error.reason == USER_DATA_CHANGED:
+        return replace(node, retiring=True, reason=error.reason, why=error.description)
+    if error.context.get("aws-code", "") in TOKEN_OVER:
+        return _used_up(node, now)
+    if group_missing(error) or key_missing(error):
+        return _missing(node, error, limits, now)
+    return _for_good(node, error, error.reason, now) if isinstance(error, FOR_GOOD) else node
+
+
+def _for_good(node: Node, error: KiteError, reason: str, now: int) -> Node:
+    return nodes.failed(node, error.description, reason, now, machine=True)
+
+
+def _missing(node: Node, error: KiteError, limits: Limits, now: int) -> Node:
+    """Just made things may not be seen by every part of EC2 yet."""
+    reason = GROUP_MISSING if group_missing(error) else "KEY_PAIR_MISSING"
+    decided = node.intent.decided_at_ms if node.intent else now
+    if now - decided >= limits.missing_ms:
+        return _for_good(node, error, reason, now)
+    return replace(node, reason=reason) if reason == GROUP_MISSING else node
+
+
+def _no_capacity(node: Node, limits: Limits, now: int) -> Node:
+    """The intent stays to say which offer comes next, without its token: nothing was made."""
+    first = node.reason != NO_CAPACITY
+    deadline = now + limits.waits_ms[Wait.CAPACITY] if first else node.deadline_ms
+    intent = replace(node.intent, client_token="") if node.intent else None
+    return replace(node, intent=intent, reason=NO_CAPACITY, deadline_ms=deadline)
+
+
+def _used_up(node: Node, now: int) -> Node:
+    """The token belongs to a machine that ended: the attempt is spent, and counts."""
+    launches = (*nodes.recent(node, now), now)
+    why = "the machine of this attempt ended before it was written down"
+    return replace(
+        node, retiring=True, intent=None, why=why, reason="INSTANCE_LOST", launches_ms=launches
+    )

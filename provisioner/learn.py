@@ -1,0 +1,151 @@
+"""What the answers to our actions mean for the record. Pure.
+
+An answer that is missing teaches nothing: the next turn looks, or asks again under the same name.
+"""
+
+from dataclasses import replace
+
+from kite.errors import KiteError, NoCapacity
+from provisioner import nodes
+from provisioner.cluster import ADDRESS_ASKED
+from provisioner.facts import Allocated, Associated, Dropped, Grouped, Launched, Outcome
+from provisioner.launch_refusals import FOR_GOOD, after_refusal, group_missing
+from provisioner.limits import Limits
+from provisioner.plan import (
+    Action,
+    Allocate,
+    CloseGroups,
+    DropGroups,
+    EnsureGroups,
+    ImportKey,
+    Launch,
+    Release,
+)
+from provisioner.record import Address, Node, NodeState, Record
+from provisioner.removal import GROUPS_DROPPED, WHITELIST_CLOSED
+from provisioner.status import CLOUD_ANSWERS, with_condition
+
+Results = tuple[tuple[Action, Outcome | KiteError], ...]
+
+
+def learned(record: Record, results: Results, limits: Limits, now: int) -> Record:
+    """The record with what the actions brought, in their order."""
+    for action, outcome in results:
+        if isinstance(outcome, KiteError):
+            record = _refused(record, action, outcome, limits, now)
+        else:
+            record = _came(record, action, outcome, now)
+    return _cloud_condition(record, results, now)
+
+
+def _came(record: Record, action: Action, outcome: Outcome, now: int) -> Record:
+    match outcome:
+        case Allocated(address):
+            record = with_condition(record, ADDRESS_ASKED, ok=True, now=now)
+            return replace(record, address=Address(address.allocation_id, address.public_ip))
+        case Grouped(groups):
+            return replace(record, groups=groups)
+        case Launched(instance):
+            return _launched(record, action, instance.instance_id, now)
+        case Associated(association_id):
+            return replace(record, address=replace(record.address, association_id=association_id))
+        case Dropped(remaining, why):
+            return _dropped(record, remaining, why, now)
+        case _:
+            return _done(record, action, now)
+
+
+def _done(record: Record, action: Action, now: int) -> Record:
+    match action:
+        case CloseGroups():
+            return with_condition(record, WHITELIST_CLOSED, ok=True, now=now)
+        case Release():
+            return replace(record, address=Address())
+        case _:
+            return record
+
+
+def _dropped(record: Record, remaining: tuple[str, ...], why: str, now: int) -> Record:
+    reason = "GROUPS_IN_USE" if remaining else ""
+    return with_condition(
+        record, GROUPS_DROPPED, ok=not remaining, now=now, reason=reason, description=why
+    )
+
+
+def _launched(record: Record, action: Action, instance_id: str, now: int) -> Record:
+    def taught(node: Node) -> Node:
+        return replace(
+            node,
+            instance_id=instance_id,
+            launched_at_ms=now,
+            launches_ms=(*nodes.recent(node, now), now),
+        )
+
+    return _on(record, action, taught)
+
+
+def _on(record: Record, action: Action, change: nodes.Change) -> Record:
+    """Change the node that this launch was for, unless it has moved on."""
+
+    def one(node: Node) -> Node:
+        same = isinstance(action, Launch) and (node.slot, node.attempt) == (
+            action.slot,
+            action.attempt,
+        )
+        return change(node) if same and not node.instance_id else node
+
+    return replace(record, nodes=tuple(one(node) for node in record.nodes))
+
+
+def _refused(record: Record, action: Action, error: KiteError, limits: Limits, now: int) -> Record:
+    match action:
+        case Launch():
+            record = _on(record, action, lambda n: after_refusal(n, error, limits, now))
+            return replace(record, groups=()) if group_missing(error) else record
+        case Allocate() | EnsureGroups() | ImportKey() if isinstance(error, FOR_GOOD):
+            return _none_can_start(record, error, now)
+        case CloseGroups():
+            return _waiting(record, WHITELIST_CLOSED, error, now)
+        case DropGroups():
+            return _waiting(record, GROUPS_DROPPED, error, now)
+        case _:
+            return record
+
+
+def _waiting(record: Record, kind: str, error: KiteError, now: int) -> Record:
+    return with_condition(
+        record, kind, ok=False, now=now, reason=error.reason, description=error.description
+    )
+
+
+def _none_can_start(record: Record, error: KiteError, now: int) -> Record:
+    """What every launch stands on was refused for good; machines that exist are not touched."""
+
+    def one(node: Node) -> Node:
+        if node.instance_id or node.intent or node.state is not NodeState.STARTING:
+            return node
+        return nodes.failed(node, error.description, error.reason, now, machine=False)
+
+    return replace(record, nodes=tuple(one(node) for node in record.nodes))
+
+
+def _cloud_condition(record: Record, results: Results, now: int) -> Record:
+    told = (*FOR_GOOD, NoCapacity)
+    silent = [o for _, o in results if isinstance(o, KiteError) and not isinstance(o, told)]
+    if silent:
+        return cloud_silent(record, silent[0], now)
+    if record.condition(CLOUD_ANSWERS) is None and not results:
+        return record
+    return with_condition(record, CLOUD_ANSWERS, ok=True, now=now)
+
+
+def cloud_silent(record: Record, error: KiteError, now: int) -> Record:
+    """The record with the trouble told; nothing else is concluded from silence."""
+    return with_condition(
+        record,
+        CLOUD_ANSWERS,
+        ok=False,
+        now=now,
+        reason=error.reason,
+        description=error.description,
+    )

@@ -1,0 +1,1 @@
+"""Milvus over its own port: asked as a client asks."""

@@ -1,0 +1,119 @@
+"""What to do this turn. Frozen actions; doing them twice is harmless. Pure data."""
+
+from dataclasses import dataclass
+
+from provisioner.record import Intent, Record, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Allocate:
+    """Ask for an elastic address tagged as the cluster's."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnsureGroups:
+    vpc_id: str
+    peers: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ImportKey:
+    """Make the install's key pair exist."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    slot: int
+    attempt: int
+    role: Role
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Associate:
+    allocation_id: str
+    instance_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Install:
+    """Start, or start again, the install of one machine; a running one is left alone."""
+
+    slot: int
+    token: str
+    instance_id: str
+    address: str
+    role: Role
+    data_gib: int
+
+
+@dataclass(frozen=True, slots=True)
+class Secure:
+    """Replace the root password that Milvus was born with."""
+
+    token: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terminate:
+    """End machines; installs on them are cancelled first."""
+
+    instance_ids: tuple[str, ...]
+    tokens: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CloseGroups:
+    """Revoke every whitelist rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    allocation_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteVolumes:
+    volume_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DropGroups:
+    last_cluster: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DropKey:
+    """Remove the install's key pair: no cluster is left."""
+
+
+Action = (
+    Allocate
+    | EnsureGroups
+    | ImportKey
+    | Launch
+    | Associate
+    | Install
+    | Secure
+    | Terminate
+    | CloseGroups
+    | Release
+    | DeleteVolumes
+    | DropGroups
+    | DropKey
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`record` is committed before the actions are done; `again_ms` is when to look again.
+
+    `settled` gives the lease back until then; `gone` turns the record into a tombstone.
+    """
+
+    record: Record
+    actions: tuple[Action, ...] = ()
+    again_ms: int = 0
+    settled: bool = False
+    gone: bool = False

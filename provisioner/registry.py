@@ -1,0 +1,148 @@
+"""The registry as the loop uses it: claim, renew, commit, hints. Every commit carries the fence."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import grpc
+
+from kite.clock import Clock
+from kite.errors import KiteError, NotFound
+from kite.v1 import controller_pb2, registry_pb2
+from kite.v1.controller_pb2_grpc import ControllerServiceStub
+from kite.v1.registry_pb2_grpc import RegistryServiceStub
+from provisioner import packing
+from provisioner.record import Event, Operation, Record
+
+SAFE_READ_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A cluster that is ours until `until` (monotonic seconds), unless renewed."""
+
+    record: Record
+    operation: Operation | None
+    fence: int
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One commit. `due_in_ms` counts from now; `release` gives the claim back."""
+
+    record: Record
+    operation: Operation | None
+    events: tuple[Event, ...] = ()
+    due_in_ms: int = 0
+    release: bool = False
+    gone: bool = False
+
+
+class Registry(Protocol):
+    """What the loop needs of it; all but `hints` raise KiteError."""
+
+    async def claim(self, most: int) -> list[Claim]: ...
+
+    async def renew(self, held: Sequence[tuple[str, int]]) -> dict[str, float]:
+        """New `until` per cluster that is still ours."""
+        ...
+
+    async def commit(self, claim: Claim, write: Write) -> Claim:
+        """The claim with the cluster as stored: the wish may have changed meanwhile."""
+        ...
+
+    async def get(self, cluster_id: str) -> Record | None:
+        """As stored now; None when there is none or its deletion is complete."""
+        ...
+
+    async def others(self, cluster_id: str) -> bool:
+        """Whether the install has another cluster whose deletion is not complete."""
+        ...
+
+    def hints(self) -> AsyncIterator[str]:
+        """Ids of clusters that became due."""
+        ...
+
+
+class RegistryClient:
+    """The Registry over gRPC. `holder` names this process."""
+
+    def __init__(
+        self, channel: grpc.aio.Channel, *, holder: str, lease_seconds: int, clock: Clock
+    ) -> None:
+        self._controller = ControllerServiceStub(channel)
+        self._registry = RegistryServiceStub(channel)
+        self._holder = holder
+        self._seconds = lease_seconds
+        self._clock = clock
+
+    async def claim(self, most: int) -> list[Claim]:
+        before = self._clock.monotonic()
+        answer = await self._controller.Claim(
+            controller_pb2.ClaimRequest(holder=self._holder, most=most, lease_seconds=self._seconds)
+        )
+        return [
+            Claim(
+                packing.unpack_cluster(one.cluster),
+                packing.unpack_operation(one.operation),
+                one.fence,
+                before + (one.lease_seconds or self._seconds),
+            )
+            for one in answer.claimed
+        ]
+
+    async def renew(self, held: Sequence[tuple[str, int]]) -> dict[str, float]:
+        before = self._clock.monotonic()
+        answer = await self._controller.Renew(
+            controller_pb2.RenewRequest(
+                holder=self._holder,
+                held=[controller_pb2.Held(cluster_id=c, fence=f) for c, f in held],
+                lease_seconds=self._seconds,
+            ),
+            timeout=SAFE_READ_SECONDS,
+        )
+        return {one.cluster_id: before + self._seconds for one in answer.held}
+
+    async def commit(self, claim: Claim, write: Write) -> Claim:
+        now = self._clock.now_ms()
+        record, operation = write.record, write.operation
+        answer = await self._controller.Commit(
+            controller_pb2.CommitRequest(
+                holder=self._holder,
+                cluster_id=record.cluster_id,
+                fence=claim.fence,
+                status=packing.pack_status(record, now),
+                operation=packing.pack_operation(operation, record) if operation else None,
+                events=[packing.pack_event(e, record.cluster_id) for e in write.events],
+                due_at_ms=now + write.due_in_ms if write.due_in_ms else 0,
+                release=write.release,
+                gone=write.gone,
+            ),
+            timeout=SAFE_READ_SECONDS,
+        )
+        stored = packing.unpack_cluster(answer.cluster)
+        return replace(claim, record=stored, operation=operation)
+
+    async def get(self, cluster_id: str) -> Record | None:
+        try:
+            answer = await self._registry.GetCluster(
+                registry_pb2.GetClusterRequest(cluster_id=cluster_id)
+            )
+        except NotFound:
+            return None
+        deleted = answer.cluster.deleted_at_ms
+        return None if deleted else packing.unpack_cluster(answer.cluster)
+
+    async def others(self, cluster_id: str) -> bool:
+        answer = await self._registry.ListClusters(registry_pb2.ListClustersRequest(page_size=2))
+        live = [c for c in answer.clusters if not c.deleted_at_ms]
+        return any(cluster.cluster_id != cluster_id for cluster in live)
+
+    async def hints(self) -> AsyncIterator[str]:
+        request = controller_pb2.WatchHintsRequest(holder=self._holder)
+        async for hint in self._controller.WatchHints(request):
+            yield hint.cluster_id
+
+
+__all__ = ["Claim", "KiteError", "Registry", "RegistryClient", "Write"]

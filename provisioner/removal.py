@@ -1,0 +1,96 @@
+"""The way out: whitelist closed, machines ended and seen to be gone, then what they stood on. Pure.
+
+A deletion is complete only when EC2, asked by tag, shows nothing of the cluster any more.
+"""
+
+from dataclasses import replace
+
+from provisioner import nodes
+from provisioner.backoff import pace
+from provisioner.facts import Facts, Leftovers, Machine
+from provisioner.limits import Limits
+from provisioner.node import Do, Life, step
+from provisioner.plan import (
+    Action,
+    CloseGroups,
+    DeleteVolumes,
+    DropGroups,
+    DropKey,
+    Plan,
+    Release,
+    Terminate,
+)
+from provisioner.record import Address, Record
+from provisioner.sight import all_gone, life, saw
+
+WHITELIST_CLOSED = "WhitelistClosed"
+GROUPS_DROPPED = "GroupsDropped"
+
+
+def remove(record: Record, facts: Facts, limits: Limits, now: int) -> Plan:
+    """The next step of a deletion."""
+    again = pace(limits.poll_ms, max(0, now - _since(record, now)))
+    if not record.holds(WHITELIST_CLOSED):
+        return Plan(record, (CloseGroups(),), again)
+    record, actions = _nodes(record, facts, limits, now)
+    if not all_gone(record) or facts.leftovers is None:
+        return Plan(record, actions, again)
+    actions = _rest(record, facts.leftovers)
+    if not facts.leftovers.others and facts.site.key_pair_there:
+        actions = (*actions, DropKey())
+    gone = not actions and _clean(record, facts.leftovers)
+    if gone:
+        record = replace(record, address=Address(), groups=())
+    return Plan(record, actions, again, settled=gone, gone=gone)
+
+
+def _nodes(
+    record: Record, facts: Facts, limits: Limits, now: int
+) -> tuple[Record, tuple[Action, ...]]:
+    stepped, ids, tokens = [], [], []
+    for node in record.nodes:
+        here = life(node, wanted=False)
+        word = saw(record, node, facts, install_tries=limits.install_tries)
+        found = step(here, word)
+        if nodes.late(node, here, found, now):
+            found = step(here, word, late=True)
+        after = nodes.entered(node, here, found, limits, now)
+        if found.do is Do.FORGET:
+            after = nodes.forgotten(after, Life.GONE)
+        if found.do is Do.TERMINATE and node.instance_id:
+            ids.append(node.instance_id)
+            tokens.append(node.token)
+        stepped.append(after)
+    actions = (Terminate(tuple(ids), tuple(tokens)),) if ids else ()
+    return replace(record, nodes=tuple(stepped)), actions
+
+
+def _rest(record: Record, left: Leftovers) -> tuple[Action, ...]:
+    strays = tuple(
+        i.instance_id
+        for i in left.instances
+        if i.machine not in {Machine.TERMINATED, Machine.SHUTTING_DOWN}
+    )
+    if strays:
+        return (Terminate(strays),)
+    if any(i.machine is Machine.SHUTTING_DOWN for i in left.instances):
+        return ()
+    actions: list[Action] = []
+    known = {record.address.allocation_id} - {""}
+    if allocations := known | {a.allocation_id for a in left.addresses}:
+        actions.append(Release(tuple(sorted(allocations))))
+    if left.free_volumes:
+        actions.append(DeleteVolumes(left.free_volumes))
+    if not record.holds(GROUPS_DROPPED):
+        actions.append(DropGroups(last_cluster=not left.others))
+    return tuple(actions)
+
+
+def _clean(record: Record, left: Leftovers) -> bool:
+    ended = all(i.machine is Machine.TERMINATED for i in left.instances)
+    return ended and not left.busy_volumes and record.holds(GROUPS_DROPPED)
+
+
+def _since(record: Record, now: int) -> int:
+    closed = record.condition(WHITELIST_CLOSED)
+    return closed.since_ms if closed else now

@@ -1,0 +1,149 @@
+"""One turn of one cluster: see, decide, reserve, act, commit."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from kite.clock import Clock
+from kite.errors import KiteError, LeaseLost
+from provisioner import crash
+from provisioner.cluster import decide
+from provisioner.facts import Launched, Outcome
+from provisioner.learn import Results, cloud_silent, learned
+from provisioner.limits import Limits
+from provisioner.operation import progressed
+from provisioner.plan import Action, Launch, Plan, Terminate
+from provisioner.questions import questions
+from provisioner.record import Record
+from provisioner.registry import Claim, Registry, Write
+from provisioner.status import told
+from provisioner.story import story
+from provisioner.world import World
+
+MARGIN_SECONDS = 10.0  # longer than one AWS call may last
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """What a turn left: the claim as stored, when to look again, and whether to let go."""
+
+    claim: Claim
+    again_ms: int
+    over: bool = False
+    troubled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The parts a turn needs. `until` tells how long the lease of a cluster now lasts."""
+
+    world: World
+    registry: Registry
+    clock: Clock
+    limits: Limits
+    until: Callable[[str], float]
+    acting: Callable[[], asyncio.Semaphore]
+
+    async def take(self, claim: Claim) -> Turned:
+        """See, decide, reserve, act, commit.
+
+        Raises:
+            LeaseLost: somebody else has the cluster; nothing more was done to it.
+            KiteError: the registry is silent.
+        """
+        try:
+            site = await self.world.site()
+            asked = questions(claim.record, site, self.clock.now_ms())
+            facts = await self.world.see(claim.record, asked)
+        except KiteError as failed:
+            return await self._blind(claim, failed)
+        crash.point("after-see")
+        plan = decide(claim.record, facts, self.limits, self.clock.now_ms())
+        operation = progressed(
+            plan.record, claim.operation, facts.installs, self.clock.now_ms(), gone=plan.gone
+        )
+        planned = replace(claim, operation=operation)
+        if not plan.actions:
+            return await self._rest(claim, planned, plan)
+        crash.point("before-reserve")
+        reserved = await self._save(claim, planned, plan.record)
+        crash.point("after-reserve")
+        if reserved.record.spec.wanted != claim.record.spec.wanted:
+            return Turned(reserved, 0)  # the wish has changed: decide anew before touching AWS
+        self._check_margin(claim)
+        results = await self._act(reserved.record, plan.actions)
+        crash.point("after-act")
+        return await self._learn(reserved, results, plan)
+
+    async def _learn(self, claim: Claim, results: Results, plan: Plan) -> Turned:
+        now = self.clock.now_ms()
+        after = learned(claim.record, results, self.limits, now)
+        after = told(after, await self.world.site(), now)
+        try:
+            stored = await self._save(claim, claim, after)
+        except LeaseLost:
+            await self._compensate(claim, results)
+            raise
+        crash.point("after-commit")
+        troubled = any(isinstance(outcome, KiteError) for _, outcome in results)
+        again = 0 if after != claim.record else plan.again_ms
+        return Turned(stored, again, troubled=troubled)
+
+    async def _rest(self, claim: Claim, planned: Claim, plan: Plan) -> Turned:
+        """Nothing to do: write what changed; give the claim back when there is nothing to watch."""
+        record = learned(plan.record, (), self.limits, self.clock.now_ms())
+        changed = record != claim.record or planned.operation != claim.operation
+        if plan.settled or plan.gone:
+            write = Write(
+                record,
+                planned.operation,
+                story(claim.record, record, self.clock.now_ms()),
+                due_in_ms=plan.again_ms,
+                release=True,
+                gone=plan.gone,
+            )
+            stored = await self.registry.commit(claim, write)
+            if plan.gone:
+                self.world.forget(record.cluster_id)
+            return Turned(stored, plan.again_ms, over=True)
+        stored = await self._save(claim, planned, record) if changed else claim
+        return Turned(stored, plan.again_ms)
+
+    async def _blind(self, claim: Claim, failed: KiteError) -> Turned:
+        """Nothing could be seen: say so and conclude nothing."""
+        record = cloud_silent(claim.record, failed, self.clock.now_ms())
+        stored = claim
+        if record != claim.record:
+            stored = await self._save(claim, claim, record)
+        return Turned(stored, self.limits.poll_ms, troubled=True)
+
+    async def _save(self, before: Claim, planned: Claim, record: Record) -> Claim:
+        """Commit when there is something to write; answers with the wish of now."""
+        if record == before.record and planned.operation == before.operation:
+            return before
+        events = story(before.record, record, self.clock.now_ms())
+        return await self.registry.commit(before, Write(record, planned.operation, events))
+
+    def _check_margin(self, claim: Claim) -> None:
+        left = self.until(claim.record.cluster_id) - self.clock.monotonic()
+        if left < MARGIN_SECONDS:
+            raise LeaseLost(f"only {left:.0f} s of the lease are left; not touching AWS")
+
+    async def _act(self, record: Record, actions: tuple[Action, ...]) -> Results:
+        async with self.acting():
+            outcomes = await asyncio.gather(*(self.world.act(record, a) for a in actions))
+        return tuple(zip(actions, outcomes, strict=True))
+
+    async def _compensate(self, claim: Claim, results: Results) -> None:
+        """Machines launched by a claim that was over: end those that nobody will adopt."""
+        mine = [(a, o) for a, o in results if isinstance(a, Launch) and isinstance(o, Launched)]
+        if not mine:
+            return
+        stored = await self.registry.get(claim.record.cluster_id)
+        live = {(n.slot, n.attempt) for n in stored.nodes} if stored else set()
+        for action, outcome in mine:
+            if (action.slot, action.attempt) not in live:
+                await self.world.act(claim.record, Terminate((outcome.instance.instance_id,)))
+
+
+Act = Callable[[Record, Action], Awaitable[Outcome | KiteError]]
