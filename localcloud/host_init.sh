@@ -32,13 +32,15 @@ ln -s fd/2 "$dev/stderr"
 
 # Its own disks and no others, by the names that Linux gives EBS volumes on Nitro instances.
 mount -t tmpfs -o mode=755 tmpfs "$root/sys/block"
+mount -t tmpfs -o mode=755 tmpfs "$root/sys/dev/block"
 for disk in "$@"; do
   IFS=: read -r name major minor volume <<EOF
 $disk
 EOF
   mknod -m 660 "$dev/$name" b "$major" "$minor"
   ln -s "../../$name" "$dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_$volume"
-  ln -s "../dev/block/$major:$minor" "$root/sys/block/$name"
+  ln -s "$(readlink -f "/sys/dev/block/$major:$minor")" "$root/sys/block/$name"
+  ln -s "../../block/$name" "$root/sys/dev/block/$major:$minor"
 done
 
 mkdir -p "$root/.old"

@@ -117,14 +117,16 @@ class Machine:
     def plug(self, disk: Disk) -> None:
         """Show a disk that was attached while the machine runs."""
         script = (
-            'mknod -m 660 "/dev/$1" b "$2" "$3" && ln -sf "../dev/block/$2:$3" "/sys/block/$1" '
-            '&& ln -sf "../../$1" "$4"'
+            'mknod -m 660 "/dev/$1" b "$2" "$3" && ln -s "$4" "/sys/block/$1" && '
+            'ln -s "../../block/$1" "/sys/dev/block/$2:$3" && ln -s "../../$1" "$5"'
         )
         numbers = (str(disk.major), str(disk.minor))
-        self.run("sh", "-c", script, "sh", disk.name, *numbers, disk.link)
+        kernel = Path(f"/sys/dev/block/{disk.major}:{disk.minor}").resolve()
+        self.run("sh", "-c", script, "sh", disk.name, *numbers, str(kernel), disk.link)
 
     def unplug(self, disk: Disk) -> None:
-        self.run("rm", "-f", f"/dev/{disk.name}", f"/sys/block/{disk.name}", disk.link)
+        number = f"/sys/dev/block/{disk.major}:{disk.minor}"
+        self.run("rm", "-f", f"/dev/{disk.name}", f"/sys/block/{disk.name}", number, disk.link)
 
     def shut_down(self) -> None:
         """Ask it to power off, as EC2's stop does; then off it goes."""

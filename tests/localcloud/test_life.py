@@ -80,7 +80,8 @@ def test_the_data_disk_has_the_name_aws_gives_it(cloud, host):
 def test_it_sees_only_its_own_processes_network_and_disks(cloud, host):
     assert cloud.login(host, "cat /proc/[0-9]*/comm | sort -u | grep -cx python3 || true") == "0"
     assert cloud.login(host, "ls /sys/class/net").split() == ["eth0", "lo"]
-    assert cloud.login(host, "ls /sys/block; lsblk -dno SIZE /dev/nvme1n1").split()[0] == "nvme1n1"
+    listed = cloud.login(host, "ls /sys/block; lsblk -nro NAME,TYPE; lsblk -nro NAME /dev/nvme1n1")
+    assert listed.split() == ["nvme1n1", "nvme1n1", "disk", "nvme1n1"]
 
 
 def test_stop_and_start_keep_disks_and_host_key(cloud, host, planted):
