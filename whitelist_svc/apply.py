@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from kite import refusals
 from kite.clock import Clock
-from kite.errors import KiteError
+from kite.errors import KiteError, Unavailable
 from whitelist_svc.change import Change, Held, Key, change
 from whitelist_svc.ec2 import Ec2, code_of
 
@@ -28,8 +28,8 @@ class Applied:
     """What was done and what is there now."""
 
     rules: tuple[Held, ...]
-    granted: int = 0
-    revoked: int = 0
+    granted: tuple[Key, ...] = ()
+    revoked: tuple[Held, ...] = ()
     revoked_first: bool = False
 
     @property
@@ -81,7 +81,7 @@ class Hands:
             await self._grant(group_id, descriptions, fresh=fresh)
             await self._revoke(group_id, plan.revoke)
         rules = await self._look_again(group_id, want, keep_strange=keep_strange)
-        return Applied(rules, len(plan.grant), len(plan.revoke), plan.revoke_first)
+        return Applied(rules, plan.grant, plan.revoke, plan.revoke_first)
 
     async def _grant(self, group_id: str, rules: Mapping[Key, str], *, fresh: bool) -> None:
         if not rules:
@@ -91,6 +91,10 @@ class Hands:
                 await self.patiently(lambda: self._ec2.grant(group_id, rules))
             else:
                 await self._ec2.grant(group_id, rules)
+        except Unavailable:
+            # No answer is not "no": the call may have been carried out.
+            if rules.keys() - {one.key for one in await self._ec2.held(group_id)}:
+                raise
         except KiteError as refused:
             if not refusals.duplicate(code_of(refused)):
                 raise
@@ -109,13 +113,18 @@ class Hands:
     async def _revoke(self, group_id: str, rules: Collection[Held]) -> None:
         if not rules:
             return
+        rule_ids = {one.rule_id for one in rules}
         try:
-            await self._ec2.revoke(group_id, [one.rule_id for one in rules])
+            await self._ec2.revoke(group_id, sorted(rule_ids))
+        except Unavailable:
+            # No answer is not "no": the call may have been carried out.
+            if rule_ids & {one.rule_id for one in await self._ec2.held(group_id)}:
+                raise
         except KiteError as refused:
             if not refusals.gone(code_of(refused)):
                 raise
             # One rule was gone already, so the batch was refused whole.
-            await self._revoke_left(group_id, {one.rule_id for one in rules})
+            await self._revoke_left(group_id, rule_ids)
 
     async def _revoke_left(self, group_id: str, rule_ids: set[str]) -> None:
         for one in await self._ec2.held(group_id):

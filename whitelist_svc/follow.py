@@ -60,6 +60,8 @@ class Follower:
         self._install = install
         self._web_gui = web_gui
         self.locks = Locks()
+        # What this process applied last; a hint for telling drift from a late change, no more.
+        self.applied: dict[str, int] = {}
 
     async def group_id(self, cluster: Cluster) -> str:
         """The whitelist group: as recorded, else by name and tags; empty when there is none."""
@@ -100,8 +102,7 @@ class Follower:
 
         `made` = the group was made just now and holds nothing; `fresh` = calls may not know it yet.
         """
-        granted = revoked = 0
-        revoked_first = False
+        total = Applied(())
         for _ in range(_ROUNDS):
             # First EC2, then the wish: every rule seen was granted for a wish stored before,
             # so a newer wish of another process is never mistaken for drift.
@@ -114,12 +115,17 @@ class Follower:
                 keep_strange=keep_strange,
                 fresh=fresh,
             )
-            granted, revoked = granted + applied.granted, revoked + applied.revoked
-            revoked_first |= applied.revoked_first
+            total = Applied(
+                applied.rules,
+                total.granted + applied.granted,
+                total.revoked + applied.revoked,
+                total.revoked_first or applied.revoked_first,
+            )
             if not applied.changed or await self._stands(cluster):
                 break
             made = False
-        return InForce(cluster, group_id, Applied(applied.rules, granted, revoked, revoked_first))
+        self.applied[cluster.cluster_id] = cluster.revision
+        return InForce(cluster, group_id, total)
 
     async def _stands(self, followed: Cluster) -> bool:
         now = await self._records.by_id(followed.cluster_id)

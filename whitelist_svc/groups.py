@@ -103,13 +103,11 @@ def _marks(
 
 def logical_name(kind: Kind, milvus_name: str) -> str:
     """The seed's name of a group."""
-    match kind:
-        case Kind.BASE:
-            return "sg-base"
-        case Kind.WHITELIST:
-            return f"sg-{milvus_name}"
-        case Kind.PEERS:
-            return f"sg-{milvus_name}-peers"
+    return {
+        Kind.BASE: "sg-base",
+        Kind.WHITELIST: f"sg-{milvus_name}",
+        Kind.PEERS: f"sg-{milvus_name}-peers",
+    }[kind]
 
 
 def base_rules(control: Iterable[str]) -> dict[Key, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kite import refusals
-from kite.errors import AlreadyExists, CloudRefused, Conflict, InvalidRequest, KiteError
+from kite.errors import AlreadyExists, CloudRefused, InvalidRequest, KiteError
 from whitelist_svc import groups
 from whitelist_svc.apply import Hands
 from whitelist_svc.change import Change, Key
@@ -16,7 +16,7 @@ from whitelist_svc.cluster import Cluster
 from whitelist_svc.ec2 import Ec2, code_of
 from whitelist_svc.follow import Follower
 from whitelist_svc.groups import Group, Kind, Owner, Wanted
-from whitelist_svc.records import Records
+from whitelist_svc.records import Records, cluster_deleting
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +182,7 @@ class Keeper:
             for group in await self._of_cluster(cluster_id):
                 if group.name == groups.whitelist_name(cluster_id):
                     have = await self._ec2.held(group.group_id)
-                    revoked += (await self._hands.bring(group.group_id, {}, have)).revoked
+                    revoked += len((await self._hands.bring(group.group_id, {}, have)).revoked)
             return revoked
 
     async def drop(self, cluster_id: str, *, last_cluster: bool) -> tuple[Remaining, ...]:
@@ -237,11 +237,3 @@ async def _together(jobs: Iterable[Awaitable[Any]]) -> list[Any]:
         if isinstance(one, BaseException):
             raise one
     return results
-
-
-def cluster_deleting() -> Conflict:
-    return Conflict(
-        "the cluster is being deleted; its whitelist is closed for good",
-        reason="CLUSTER_DELETING",
-        field="/milvus-name",
-    )

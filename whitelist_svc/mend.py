@@ -6,20 +6,23 @@ nothing is harmed, because every act starts from a fresh look and is repeatable.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kite.clock import Clock
 from kite.errors import Conflict, KiteError
 from kite.telemetry import logs
-from whitelist_svc import groups, rules
+from whitelist_svc import groups, rules, story
 from whitelist_svc.apply import Applied, Hands, Pause
-from whitelist_svc.change import Change, strange
+from whitelist_svc.change import Key, strange
 from whitelist_svc.cluster import Cluster
 from whitelist_svc.ec2 import Ec2
 from whitelist_svc.follow import Follower
 from whitelist_svc.groups import Group, Kind, Owner
 from whitelist_svc.keep import Keeper, Standing
-from whitelist_svc.records import Records, Told
+from whitelist_svc.records import Records
+from whitelist_svc.rules import Entry
+from whitelist_svc.story import Told
 
 _log = logs.get(__name__)
 DUTY = "mend"
@@ -91,61 +94,58 @@ class Mender:
                     reason=failed.reason,
                 )
         await self._bases(standing, alone=not clusters)
-        self._reported = {
-            key: value
-            for key, value in self._reported.items()
-            if any(key == one.cluster_id for one in clusters)
-        }
+        self._forget_all_but({cluster.cluster_id for cluster in clusters})
         return True
 
+    def _forget_all_but(self, cluster_ids: set[str]) -> None:
+        for notes in (self._reported, self._follower.applied):
+            for gone in notes.keys() - cluster_ids:
+                del notes[gone]
+
     async def _cluster(self, cluster: Cluster, group: Group | None) -> None:
-        cluster = await self._expire(cluster)
-        if group is None:
-            return
-        want = cluster.keys(self._clock.now_ms(), web_gui=self._how.web_gui)
-        if self._hands.plan(want, group.rules, keep_strange=not self._how.strict):
-            in_force = await self._follower.follow(cluster, keep_strange=not self._how.strict)
-            await self._tell_mended(in_force.cluster, in_force.applied)
-        await self._tell_strange(cluster, group)
+        known = self._follower.applied.get(cluster.cluster_id, cluster.revision)
+        late = known != cluster.revision
+        cluster, expired = await self._expire(cluster)
+        applied = Applied(())
+        if group is not None:
+            applied = await self._bring(cluster, group)
+        told = list(story.mended(applied, expired=expired, late=late)) if cluster.wanted else []
+        if group is not None and not self._how.strict:
+            told += self._by_hand(cluster, group)
+        for one in told:
+            _log.info("whitelist event", cluster=cluster.cluster_id, type=one.type)
+        if told:
+            await self._records.tell(cluster.cluster_id, self._clock.now_ms(), told)
 
-    async def _expire(self, cluster: Cluster) -> Cluster:
-        """Drop entries whose time is over from the wish."""
+    async def _expire(self, cluster: Cluster) -> tuple[Cluster, tuple[Entry, ...]]:
+        """Drop entries whose time is over from the wish; which ones."""
         live = rules.live(cluster.entries, self._clock.now_ms())
-        over = [entry for entry in cluster.entries if entry not in live]
+        over = tuple(entry for entry in cluster.entries if entry not in live)
         if not over or not cluster.wanted:
-            return cluster
+            return cluster, ()
         try:
-            cluster = await self._records.wish(cluster, live, request_id="")
+            return await self._records.wish(cluster, live, request_id=""), over
         except Conflict:
-            return await self._records.by_id(cluster.cluster_id)  # a user was faster: next turn
-        names = ", ".join(f"{entry.cidr} {entry.port_type}" for entry in over)
-        await self._tell(cluster, Told("WhitelistExpired", f"Time is over for {names}; closed."))
-        return cluster
+            # A user was faster; what is over in the newer list goes next turn.
+            return await self._records.by_id(cluster.cluster_id), over
 
-    async def _tell_mended(self, cluster: Cluster, applied: Applied) -> None:
-        if not applied.changed or not cluster.wanted:
-            return
-        text = (
-            f"EC2 did not hold the wished whitelist: {applied.granted} missing rules were put "
-            f"back, {applied.revoked} rules that nobody wished were removed."
-        )
-        details = {"granted": str(applied.granted), "revoked": str(applied.revoked)}
-        await self._tell(cluster, Told("WhitelistDrift", text, details))
+    async def _bring(self, cluster: Cluster, group: Group) -> Applied:
+        keep = not self._how.strict
+        if self._hands.plan(self._want(cluster), group.rules, keep_strange=keep):
+            return (await self._follower.follow(cluster, keep_strange=keep)).applied
+        self._follower.applied[cluster.cluster_id] = cluster.revision
+        return Applied(())
 
-    async def _tell_strange(self, cluster: Cluster, group: Group) -> None:
+    def _want(self, cluster: Cluster) -> Mapping[Key, str]:
+        return cluster.keys(self._clock.now_ms(), web_gui=self._how.web_gui)
+
+    def _by_hand(self, cluster: Cluster, group: Group) -> list[Told]:
         """Without strict mode: report rules made by hand, each set of them once."""
-        if self._how.strict:
-            return
-        want = cluster.keys(self._clock.now_ms(), web_gui=self._how.web_gui)
-        found = frozenset(one.text for one in strange(want=want, have=group.rules))
-        if found and found != self._reported.get(cluster.cluster_id):
-            text = f"Rules that nobody wished were added by hand: {', '.join(sorted(found))}."
-            await self._tell(cluster, Told("WhitelistDrift", text, {"strange": str(len(found))}))
-        self._reported[cluster.cluster_id] = found
-
-    async def _tell(self, cluster: Cluster, told: Told) -> None:
-        _log.info("whitelist event", cluster=cluster.cluster_id, type=told.type)
-        await self._records.tell(cluster.cluster_id, self._clock.now_ms(), [told])
+        found = strange(want=self._want(cluster), have=group.rules)
+        names = frozenset(story.texts(found))
+        news = names and names != self._reported.get(cluster.cluster_id)
+        self._reported[cluster.cluster_id] = names
+        return [story.by_hand(found)] if news else []
 
     async def _bases(self, standing: tuple[Group, ...], *, alone: bool) -> None:
         name = groups.base(self._how.install).name
@@ -154,8 +154,9 @@ class Mender:
             _log.info("base group dropped: no cluster is left")
             return
         for base in bases:
-            plan: Change = self._keeper.base_plan(base)
-            if plan and await self._keeper.mend_base(Standing(Kind.BASE, name, base.group_id)):
+            if self._keeper.base_plan(base) and await self._keeper.mend_base(
+                Standing(Kind.BASE, name, base.group_id)
+            ):
                 _log.warning("base group put right", group=base.group_id)
 
 

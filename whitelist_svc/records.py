@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import grpc
 
-from kite.errors import NotFound
+from kite.errors import Conflict, NotFound, WrongState
 from kite.v1 import (
     controller_pb2,
     controller_pb2_grpc,
@@ -19,17 +19,9 @@ from kite.v1 import (
 from whitelist_svc import packing
 from whitelist_svc.cluster import Cluster
 from whitelist_svc.rules import Entry
+from whitelist_svc.story import Told
 
 _PAGE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """An event to be."""
-
-    type: str
-    description: str
-    details: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +85,19 @@ class Records:
         """Replace the wish, if it still has the revision of `cluster`.
 
         Raises:
-            Conflict: somebody changed it first.
+            Conflict: somebody changed it first, or CLUSTER_DELETING.
         """
-        answer = await self._registry.SetWhitelist(
-            registry_pb2.SetWhitelistRequest(
-                user=cluster.user,
-                milvus_name=cluster.milvus_name,
-                rules=map(packing.rule, entries),
-                expected_revision=cluster.revision,
-                request_id=request_id,
-            )
+        request = registry_pb2.SetWhitelistRequest(
+            user=cluster.user,
+            milvus_name=cluster.milvus_name,
+            rules=map(packing.rule, entries),
+            expected_revision=cluster.revision,
+            request_id=request_id,
         )
+        try:
+            answer = await self._registry.SetWhitelist(request)
+        except WrongState:
+            raise cluster_deleting() from None
         return packing.cluster(answer.cluster)
 
     async def record(self, done: Done) -> operation_pb2.Operation:
@@ -170,3 +164,11 @@ def operation(done: Done) -> operation_pb2.Operation:
 
 def no_such_cluster() -> NotFound:
     return NotFound("there is no such cluster", reason="NO_SUCH_CLUSTER", field="/milvus-name")
+
+
+def cluster_deleting() -> Conflict:
+    return Conflict(
+        "the cluster is being deleted; its whitelist is closed for good",
+        reason="CLUSTER_DELETING",
+        field="/milvus-name",
+    )

@@ -13,9 +13,8 @@ from kite.v1 import operation_pb2
 from whitelist_svc import report, rules
 from whitelist_svc.change import Held
 from whitelist_svc.cluster import Cluster
-from whitelist_svc.follow import Follower, InForce
-from whitelist_svc.keep import cluster_deleting
-from whitelist_svc.records import Done, Records
+from whitelist_svc.follow import Follower, InForce, Locks
+from whitelist_svc.records import Done, Records, cluster_deleting
 from whitelist_svc.report import Line, State
 from whitelist_svc.rules import Accepted, Policy, Wished
 
@@ -60,6 +59,7 @@ class Whitelists:
         self._follower = follower
         self._clock = clock
         self._policy = policy
+        self._first = Locks()
 
     def check(self, wished: Sequence[Wished], *, allow_public: bool) -> Accepted:
         """Judge only; raises as `rules.accept` does."""
@@ -109,21 +109,27 @@ class Whitelists:
 
     async def _store(self, before: Cluster, accepted: Accepted, ask: Ask) -> Cluster:
         if ask.expected_revision and ask.expected_revision != before.revision:
-            raise Conflict(
-                f"the whitelist has revision {before.revision}, not {ask.expected_revision}; "
-                "read it again",
-                reason="REVISION_MISMATCH",
-            )
+            raise _changed(before.revision, ask.expected_revision)
         if accepted.entries == before.entries:
             return before
         try:
-            return await self._records.wish(before, accepted.entries, request_id=ask.request_id)
+            if before.revision:
+                return await self._wish(before, accepted, ask)
+            # Revision 0 means "any" to the registry: it cannot tell two first lists apart.
+            async with self._first.of(before.cluster_id):
+                now = await self._records.of_user(ask.user, ask.milvus_name)
+                if now.revision:
+                    raise _changed(now.revision, 0)
+                return await self._wish(before, accepted, ask)
         except Conflict:
             # Somebody was faster; the same list twice at once is no conflict.
             now = await self._records.of_user(ask.user, ask.milvus_name)
             if ask.expected_revision or now.entries != accepted.entries:
                 raise
             return now
+
+    async def _wish(self, before: Cluster, accepted: Accepted, ask: Ask) -> Cluster:
+        return await self._records.wish(before, accepted.entries, request_id=ask.request_id)
 
     async def _undo(
         self, before: Cluster, stored: Cluster, failed: KiteError, ask: Ask
@@ -166,14 +172,14 @@ class Whitelists:
             notices.append(report.NOT_YET)
         elif any(line.state is not State.AUTHORIZED for line in lines):
             notices.append(report.BEING_APPLIED)
-        text = f"{applied.granted} rules granted, {applied.revoked} revoked"
+        text = f"{len(applied.granted)} rules granted, {len(applied.revoked)} revoked"
         operation = await self._record(in_force.cluster, ask, started, text, "")
         return Answer(
             lines=lines,
             revision=in_force.cluster.revision,
             operation=operation,
-            granted=applied.granted,
-            revoked=applied.revoked,
+            granted=len(applied.granted),
+            revoked=len(applied.revoked),
             notices=tuple(notices),
         )
 
@@ -195,6 +201,13 @@ class Whitelists:
             # The change itself is over and its result is known: it is not called failed for this.
             _log.warning("an operation could not be recorded", reason=failed.reason)
             return operation_pb2.Operation()
+
+
+def _changed(now: int, expected: int) -> Conflict:
+    return Conflict(
+        f"the whitelist has revision {now}, not {expected}: somebody changed it; read it again",
+        reason="REVISION_MISMATCH",
+    )
 
 
 def _told(failed: KiteError, *, after: str, true: str) -> KiteError:

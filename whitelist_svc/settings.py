@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, field_validator
 
 from kite import ports
+from kite.described import tell
 from kite.errors import KiteError
 from kite.settings import Common
 from whitelist_svc import ranges
@@ -89,3 +90,7 @@ class Settings(Common):
             per_family=self.whitelist_rules_per_family,
             web_gui=self.whitelist_web_gui_port,
         )
+
+
+if __name__ == "__main__":
+    tell(Settings)

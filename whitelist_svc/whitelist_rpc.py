@@ -24,10 +24,10 @@ class WhitelistRpc(whitelist_pb2_grpc.WhitelistServiceServicer):
         self._keeper = keeper
         self._running: set[asyncio.Task[Any]] = set()
 
-    async def CheckRules(  # noqa: N802
+    async def CheckRules(
         self,
         request: whitelist_pb2.CheckRulesRequest,
-        context: Any,  # noqa: ARG002
+        context: Any,
     ) -> whitelist_pb2.CheckRulesResponse:
         accepted = self._whitelists.check(
             [packing.wished(one) for one in request.ranges], allow_public=request.allow_public
@@ -37,10 +37,10 @@ class WhitelistRpc(whitelist_pb2_grpc.WhitelistServiceServicer):
             notices=[report.PUBLIC] if accepted.public else [],
         )
 
-    async def SetRules(  # noqa: N802
+    async def SetRules(
         self,
         request: whitelist_pb2.SetRulesRequest,
-        context: Any,  # noqa: ARG002
+        context: Any,
     ) -> whitelist_pb2.SetRulesResponse:
         ask = Ask(
             user=request.user,
@@ -60,18 +60,18 @@ class WhitelistRpc(whitelist_pb2_grpc.WhitelistServiceServicer):
             notices=answer.notices,
         )
 
-    async def GetRules(  # noqa: N802
+    async def GetRules(
         self,
         request: whitelist_pb2.GetRulesRequest,
-        context: Any,  # noqa: ARG002
+        context: Any,
     ) -> whitelist_pb2.GetRulesResponse:
         lines, revision = await self._whitelists.get(request.user, request.milvus_name)
         return whitelist_pb2.GetRulesResponse(rules=map(packing.line, lines), revision=revision)
 
-    async def EnsureGroups(  # noqa: N802
+    async def EnsureGroups(
         self,
         request: whitelist_pb2.EnsureGroupsRequest,
-        context: Any,  # noqa: ARG002
+        context: Any,
     ) -> whitelist_pb2.EnsureGroupsResponse:
         cluster, standing = await self._to_the_end(
             self._keeper.ensure(request.cluster_id, vpc_id=request.vpc_id, peers=request.peers)
@@ -82,18 +82,18 @@ class WhitelistRpc(whitelist_pb2_grpc.WhitelistServiceServicer):
             ]
         )
 
-    async def CloseGroups(  # noqa: N802
+    async def CloseGroups(
         self,
         request: whitelist_pb2.CloseGroupsRequest,
-        context: Any,  # noqa: ARG002
+        context: Any,
     ) -> whitelist_pb2.CloseGroupsResponse:
         revoked = await self._to_the_end(self._keeper.close(request.cluster_id))
         return whitelist_pb2.CloseGroupsResponse(revoked=revoked)
 
-    async def DropGroups(  # noqa: N802
+    async def DropGroups(
         self,
         request: whitelist_pb2.DropGroupsRequest,
-        context: Any,  # noqa: ARG002
+        context: Any,
     ) -> whitelist_pb2.DropGroupsResponse:
         remaining = await self._to_the_end(
             self._keeper.drop(request.cluster_id, last_cluster=request.last_cluster)

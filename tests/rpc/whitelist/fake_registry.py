@@ -29,6 +29,7 @@ class FakeRegistry(
         self.duty_granted = True
         self.fail: dict[str, list[KiteError]] = {}
         self.before_set: Any = None
+        self.after_get: Any = None
         self.calls: list[str] = []
 
     def add(self, cluster_id: str, *, user: str = "alice", name: str = "cats", **spec: Any) -> None:
@@ -65,7 +66,11 @@ class FakeRegistry(
 
     async def GetCluster(self, request: Any, context: Any) -> Any:
         self._enter("GetCluster")
-        return registry_pb2.GetClusterResponse(cluster=self._find(request))
+        answer = registry_pb2.GetClusterResponse(cluster=self._find(request))
+        if self.after_get and request.cluster_id:
+            hook, self.after_get = self.after_get, None
+            hook()
+        return answer
 
     async def ListClusters(self, request: Any, context: Any) -> Any:
         """Pages of two, so that paging is always exercised."""
