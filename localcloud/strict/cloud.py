@@ -40,6 +40,7 @@ class Cloud(Looking):
         self.knobs = knobs
         self.clock = clock
         self.pool = AddressPool(pool)
+        self.turn = 0
         self.hold = hold
         self._life = LifeBook()
         self._application = application
@@ -161,6 +162,7 @@ class Cloud(Looking):
 
     def forward(self, call: Call) -> Reply:
         """Let moto do the call. What it cannot do is refused in EC2's XML, never in HTML."""
+        self.turn += 1
         status = 500
 
         def start(line: str, _headers: Any, _exc: Any = None) -> None:

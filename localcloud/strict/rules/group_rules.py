@@ -71,28 +71,18 @@ class DuplicateRules(Rule):
 
     def __init__(self) -> None:
         self._patches = Patches()
-        self._added: list[Any] = []
 
-    def install(self, cloud: Cloud) -> None:  # noqa: ARG002
+    def install(self, cloud: Cloud) -> None:
         from moto.ec2.models.security_groups import SecurityGroupBackend
 
         for name in ("authorize_security_group_ingress", "authorize_security_group_egress"):
             plain = getattr(SecurityGroupBackend, name)
-            self._patches.set(SecurityGroupBackend, name, self._collecting(plain))
-
-    def _collecting(self, plain: Any) -> Any:
-        def authorize(backend: Any, *args: Any, **kwargs: Any) -> Any:
-            rules, group = plain(backend, *args, **kwargs)
-            self._added += rules
-            return list(self._added), group
-
-        return authorize
+            self._patches.set(SecurityGroupBackend, name, _collecting(plain, cloud))
 
     def remove(self, cloud: Cloud) -> None:  # noqa: ARG002
         self._patches.undo()
 
     def before(self, call: Call, cloud: Cloud) -> Call | Reply:
-        self._added = []
         group = cloud.group_of(call)
         if group is None:
             return call
@@ -102,6 +92,23 @@ class DuplicateRules(Rule):
             text = f'the specified rule "{twice}" already exists'
             raise Refusal("InvalidPermission.Duplicate", text)
         return call
+
+
+def _collecting(plain: Any, cloud: Cloud) -> Any:
+    """Moto authorizes one permission at a time and answers with the last; keep all of a call."""
+    added: list[Any] = []
+    turn = 0
+
+    def authorize(backend: Any, *args: Any, **kwargs: Any) -> Any:
+        nonlocal turn
+        rules, group = plain(backend, *args, **kwargs)
+        if turn != cloud.turn:
+            turn = cloud.turn
+            added.clear()
+        added.extend(rules)
+        return list(added), group
+
+    return authorize
 
 
 class RuleLimit(Rule):

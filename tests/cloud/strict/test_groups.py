@@ -162,6 +162,12 @@ def test_the_reply_lists_every_rule_of_a_batch(strict_ec2):
     batch = [tcp(1, "10.0.0.0/8"), tcp(2, "10.0.0.0/8"), tcp(3, "10.0.0.0/8", "11.0.0.0/8")]
     added = ec2.authorize_security_group_ingress(GroupId=group(ec2, vpc_id), IpPermissions=batch)
     assert [r["FromPort"] for r in added["SecurityGroupRules"]] == [1, 2, 3, 3]
+    other = group(ec2, vpc_id, "other")
+    for client in (strict_ec2.plain(), ec2):
+        one = client.authorize_security_group_ingress(
+            GroupId=other, IpPermissions=[tcp(7 + (client is ec2), "10.0.0.0/8")]
+        )
+        assert len(one["SecurityGroupRules"]) == 1
 
 
 @needs("port-range")

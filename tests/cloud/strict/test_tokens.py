@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 from tests.cloud.strict.proof import launch, needs, network, refused, seen
 
 
@@ -126,3 +128,11 @@ def test_instances_are_found_by_other_names_of_the_api(strict_ec2):
         assert ids == [made["InstanceId"]], name
     running = ec2.describe_instances(Filters=[{"Name": "instance-state-code", "Values": ["16"]}])
     assert len(running["Reservations"]) == 2
+
+
+def test_eight_at_once_with_one_token_make_one_instance(strict_ec2):
+    ec2 = strict_ec2.client(max_pool_connections=8)
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(lambda _: launch(ec2, ClientToken="t"), range(8)))
+    assert len({one["InstanceId"] for one in made}) == 1
+    assert len(ec2.describe_instances()["Reservations"]) == 1
