@@ -63,3 +63,20 @@ def test_another_ground_touches_nothing_of_the_first():
 def test_no_ground(text):
     with pytest.raises(ValueError, match="ground"):
         Ground.named(text)
+
+
+def test_whatever_lies_on_the_machine_carries_the_prefix():
+    ground = Ground("kt", 87)
+
+    names = [
+        ground.switch,
+        ground.bridge,
+        ground.uplink,
+        ground.overlay("i-1"),
+        ground.hosts_folder,
+        ground.volumes_folder,
+        ground.cgroup_folder,
+    ]
+    assert all(name.startswith("kt") for name in names)
+    assert (ground.cgroup, ground.run.name) == ("kite-kt", "kt")
+    assert str(ground.gateway) == "10.87.0.1"
