@@ -4,7 +4,7 @@ SETUP := deploy/setup.sh
 PROTOS := $(sort $(wildcard protos/kite/v1/*.proto))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup proto fmt lint type check test demo stop restart clean bench sim docs
+.PHONY: help setup proto fmt lint type check test demo stop restart clean bench sim docs pins
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ sim: ## the reconcile simulator over many seeds; SEEDS=5000 by default
 	@$(SETUP) base
 	KITE_TEST_SEEDS=$(or $(SEEDS),5000) $(PY) -m pytest tests/sim $(ARGS)
 
+pins: ## write deploy/constraints.txt from .venv, after its tests passed
+	@deploy/pins.sh
+
 demo: ## the whole product on this machine, told as a story; KEEP=1 leaves it running
 	@deploy/preflight.sh
 	@$(SETUP) base demo
@@ -62,6 +65,7 @@ bench: ## measure against the peers, print the table, write .run/bench.json
 	@$(SETUP) base demo test bench
 	$(PY) -m tests.bench $(ARGS)
 
-docs: ## write .env.example from the services' settings
+docs: ## write .env.example and the file list of ARCHITECTURE.md from the code
 	@$(SETUP) base
 	@.venv/bin/kite config example > .env.example.new && mv .env.example.new .env.example
+	@$(PY) -m tests.house.listing

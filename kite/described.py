@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -17,6 +18,7 @@ from pydantic.fields import FieldInfo
 from kite.settings import PREFIX, Common, SettingsRefused, load
 
 MASK = "********"
+HOME = Path(__file__).parents[1]  # a default below our own files is the same on every machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +82,14 @@ def _text(value: Any) -> str:
             return MASK if value.get_secret_value() else ""
         case bool():
             return str(value).lower()
-        case None:
-            return ""
-        case set() | frozenset():
-            return ",".join(sorted(map(str, value)))
         case list() | tuple():
             return ",".join(map(str, value))
+        case set() | frozenset():
+            return ",".join(sorted(map(str, value)))
+        case Path() if value.is_relative_to(HOME):
+            return str(value.relative_to(HOME))
         case _:
-            return str(value)
+            return "" if value is None else str(value)
 
 
 def tell(cls: type[Common]) -> None:

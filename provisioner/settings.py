@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from kite.described import tell
 from kite.secrets import MIN_SECRET_BYTES
 from kite.settings import Common
 from provisioner.facts import Reach
@@ -159,3 +160,7 @@ class Settings(Common):
             "milvus_version": self.provisioner_milvus_version,
         }
         return {name: value for name, value in found.items() if value}
+
+
+if __name__ == "__main__":
+    tell(Settings)

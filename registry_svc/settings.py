@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
+from kite.described import tell
 from kite.settings import Common
 
 
@@ -42,3 +43,7 @@ class Settings(Common):
     registry_tidy_seconds: int = Field(
         60, ge=1, description="How often old keys and tombstones are removed."
     )
+
+
+if __name__ == "__main__":
+    tell(Settings)

@@ -17,11 +17,7 @@ class Service(StrEnum):
     @property
     def module(self) -> str:
         """The Python package that is this service."""
-        match self:
-            case Service.REGISTRY | Service.WHITELIST:
-                return f"{self.value}_svc"
-            case Service.PROVISIONER | Service.BFF:
-                return self.value
+        return self.value if self in {Service.PROVISIONER, Service.BFF} else f"{self.value}_svc"
 
     def command(self) -> tuple[str, ...]:
         return (sys.executable, "-m", self.module)

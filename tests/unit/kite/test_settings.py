@@ -1,11 +1,12 @@
 """Settings are read once, unknown ones refused, secrets never shown."""
 
 import json
+from pathlib import Path
 
 import pytest
 from pydantic import Field, SecretStr, field_validator
 
-from kite.described import MASK, Described, describe, tell
+from kite.described import HOME, MASK, Described, describe, tell
 from kite.settings import Common, SettingsRefused, load
 
 HOSTILE = "top-secret-value-0123456789"
@@ -18,6 +19,8 @@ class Settings(Common):
     bff_names: frozenset[str] = Field(frozenset({"b", "a"}), description="Some names.")
     bff_maybe: int | None = Field(None, description="Perhaps a number.")
     bff_order: tuple[str, ...] = Field(("z", "y"), description="Names in order.")
+    bff_pages: Path = Field(HOME / "bff" / "pages", description="A folder of ours.")
+    bff_folder: Path = Field(Path("/var/x"), description="A folder.")
     bff_key: SecretStr = Field(SecretStr(""), description="A key.")
 
     @field_validator("bff_names", "bff_order", mode="before")
@@ -114,6 +117,8 @@ def test_described_settings_have_name_meaning_default_and_value():
     assert by_name["KITE_BFF_OPEN"].default == "false"
     assert by_name["KITE_BFF_NAMES"].default == "a,b"
     assert by_name["KITE_BFF_ORDER"].default == "z,y"
+    assert by_name["KITE_BFF_PAGES"].default == "bff/pages"
+    assert by_name["KITE_BFF_FOLDER"].default == "/var/x"
     assert by_name["KITE_BFF_MAYBE"].default == ""
     assert by_name["KITE_BFF_KEY"].value == ""
     assert told.faults == ()
@@ -122,6 +127,7 @@ def test_described_settings_have_name_meaning_default_and_value():
 def test_what_default_shows_can_be_set():
     told = describe(Settings, {})
     environ = {one.name: one.default for one in told.settings if one.default and not one.secret}
+    environ["KITE_BFF_PAGES"] = str(HOME / environ["KITE_BFF_PAGES"])
     assert load(Settings, environ) == load(Settings, {})
 
 
