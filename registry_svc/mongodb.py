@@ -49,6 +49,8 @@ class Mongo:
     whole = False
 
     def __init__(self, uri: str, database: str, *, prove: bool = True) -> None:
+        if not uri.startswith(("mongodb://", "mongodb+srv://")):
+            raise StoreRefused("the MongoDB URI must start with mongodb:// or mongodb+srv://")
         more, overruled = options(uri)
         for sentence in overruled:
             _log.warning(sentence)
@@ -73,7 +75,8 @@ class Mongo:
                 kind.document.ensure_indexes()
         except pymongo.errors.PyMongoError as error:
             self.close()
-            raise StoreRefused(f"MongoDB at {where} cannot be used: {error}") from None
+            fault = str(error).partition(" (configured timeouts")[0]
+            raise StoreRefused(f"MongoDB at {where} cannot be used: {fault}") from None
         except StoreRefused as refused:
             self.close()
             raise StoreRefused(f"MongoDB at {where}: {refused}") from None

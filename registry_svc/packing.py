@@ -94,7 +94,7 @@ def _unpack_node(document: Document) -> pb.Node:
 # clusters ---------------------------------------------------------------------------------------
 
 
-def _pack_status(status: pb.ClusterStatus) -> dict[str, Any]:
+def pack_status(status: pb.ClusterStatus) -> dict[str, Any]:
     nodes = sorted(status.nodes, key=lambda n: (n.slot, n.attempt))
     packed = _out(sp.STATUS, status) | {
         "state": word(sp.CLUSTER_STATES, status.state, "cluster state"),
@@ -155,7 +155,7 @@ def pack_record(record: Record) -> dict[str, Any]:
     packed = (
         _out(sp.CLUSTER, cluster)
         | _out(sp.SPEC, cluster.spec)
-        | _pack_status(cluster.status)
+        | pack_status(cluster.status)
         | _out(sp.RECORD, record)
         | {
             "address-mode": word(sp.ADDRESS_MODES, cluster.spec.address_mode, "address mode"),

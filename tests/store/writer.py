@@ -1,0 +1,43 @@
+"""A process that writes until it is killed: `python -m tests.store.writer FOLDER`.
+
+Each line on standard output is a write that was acknowledged: cluster id and number of the write.
+"""
+
+import os
+import sys
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from registry_svc.embedded import Embedded
+from tests.store.world import World
+
+
+def write_for_ever(world, worker, acknowledge):
+    """Creates, then changes, over and over; ends when the store does."""
+    round_number = 0
+    while True:
+        round_number += 1
+        name = f"n-{os.getpid()}-{worker}-{round_number}"
+        record = world.create(name, user=f"user{worker}")
+        acknowledge(record)
+        for _ in range(3):
+            record = world.store.swap(record, replace(record, due_at_ms=record.due_at_ms + 1))
+            acknowledge(record)
+
+
+def main():
+    world = World(Embedded(Path(sys.argv[1])), quota=1_000_000)
+
+    def acknowledge(record):
+        os.write(1, f"{record.cluster.cluster_id} {record.writes}\n".encode())
+
+    threads = [
+        threading.Thread(target=write_for_ever, args=(world, n, acknowledge)) for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+
+
+if __name__ == "__main__":
+    main()

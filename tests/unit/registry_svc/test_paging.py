@@ -1,0 +1,45 @@
+"""Page tokens come back as they went out, or are refused."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kite.errors import InvalidRequest
+from registry_svc import paging
+
+
+@pytest.mark.parametrize(("wished", "size"), [(0, 100), (1, 1), (500, 500)])
+def test_sizes(wished, size):
+    assert paging.size(wished) == size
+
+
+@pytest.mark.parametrize("wished", [-1, 501])
+def test_sizes_that_are_refused(wished):
+    with pytest.raises(InvalidRequest) as caught:
+        paging.size(wished)
+    assert caught.value.reason == "INVALID_PAGE_SIZE"
+
+
+parts = st.lists(st.text(st.characters(exclude_characters="\n", codec="utf-8")), min_size=1)
+
+
+@given(parts)
+def test_a_token_comes_back(given_parts):
+    assert paging.read(paging.token(*given_parts), parts=len(given_parts)) == tuple(given_parts)
+
+
+@pytest.mark.parametrize("text", ["!", "a", "YQ", "/+/=", "%", "é", "YWJj\n", "_w"])
+def test_a_token_of_others_is_refused(text):
+    with pytest.raises(InvalidRequest) as caught:
+        paging.read(text, parts=2)
+    assert caught.value.reason == "INVALID_PAGE_TOKEN"
+
+
+@given(st.text())
+def test_any_text_is_a_token_or_a_clear_refusal(text):
+    try:
+        found = paging.read(text, parts=2)
+    except InvalidRequest as refused:
+        assert refused.reason == "INVALID_PAGE_TOKEN"  # noqa: PT017 - both outcomes are fine
+    else:
+        assert len(found) == 2
