@@ -1,5 +1,6 @@
 """The application: middlewares in order, routes, backends for as long as it lives."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from bff.edge.connection import Runner
 from bff.edge.identity import Identity
 from bff.edge.limits import Places, Rate
 from bff.edge.middlewares import GATE, Gate
-from bff.routes.route import BACKENDS, SETTINGS
+from bff.routes.route import BACKENDS, SETTINGS, STOPPING
 from bff.routes.table import ROUTES
 from bff.settings import Auth, Settings
 from kite.clock import Clock, SystemClock
@@ -40,7 +41,11 @@ def build(settings: Settings, clock: Clock | None = None) -> web.Application:
     app[GATE] = _gate(settings, clock or SystemClock())
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
+        if route.method == "GET" and not route.streams:
+            app.router.add_route("HEAD", route.path, route.handler)
     app.on_response_prepare.append(middlewares.sign_answer)
+    app[STOPPING] = asyncio.Event()
+    app.on_shutdown.append(_say_stopping)
     app.cleanup_ctx.append(_backends)
     return app
 
@@ -57,6 +62,11 @@ def _gate(settings: Settings, clock: Clock) -> Gate:
         ),
         places=Places(per_user=settings.bff_concurrent_per_user, all_users=settings.bff_concurrent),
     )
+
+
+async def _say_stopping(app: web.Application) -> None:
+    """Streams end themselves; the rest gets the drain time."""
+    app[STOPPING].set()
 
 
 async def _backends(app: web.Application) -> AsyncIterator[None]:
@@ -91,6 +101,7 @@ async def serve(settings: Settings, clock: Clock | None = None) -> Running:
         )
     runner = Runner(
         build(settings, clock),
+        drain_seconds=settings.bff_drain_seconds,
         head_seconds=settings.bff_header_seconds,
         keepalive_timeout=KEEPALIVE_SECONDS,
         lingering_time=LINGER_SECONDS,

@@ -173,7 +173,7 @@ def _disk(body: JsonObject) -> int:
 
 def _address_mode(body: JsonObject) -> cluster_pb2.AddressMode.ValueType:
     if "address-mode" not in body:
-        return cluster_pb2.ADDRESS_MODE_UNSPECIFIED
+        return cluster_pb2.ADDRESS_MODE_ELASTIC
     word = _text(body["address-mode"], "/address-mode")
     if word not in _ADDRESS_MODES:
         raise InvalidRequest(

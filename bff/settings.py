@@ -74,7 +74,7 @@ class Settings(Common):
         3_600.0, gt=0, description="Longest life of an event stream, seconds."
     )
     bff_drain_seconds: float = Field(
-        10.0, ge=0, description="How long running requests may end at shutdown, seconds."
+        10.0, gt=0, description="How long running requests may end at shutdown, seconds."
     )
 
     @field_validator("bff_listen")

@@ -112,8 +112,8 @@ class Runner(web.AppRunner):
 
     __slots__ = ("_connection_settings",)
 
-    def __init__(self, app: web.Application, **connection: Any) -> None:
-        super().__init__(app, access_log=None)
+    def __init__(self, app: web.Application, *, drain_seconds: float, **connection: Any) -> None:
+        super().__init__(app, access_log=None, shutdown_timeout=drain_seconds)
         self._connection_settings = connection
 
     async def _make_server(self) -> web.Server:

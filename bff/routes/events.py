@@ -6,7 +6,7 @@ import json
 from aiohttp import web
 
 from bff import asked, json_out
-from bff.routes.route import backends_of, name_of, settings_of, user_of
+from bff.routes.route import STOPPING, backends_of, name_of, settings_of, user_of
 from kite.errors import NotFound, Unavailable
 from kite.v1 import operation_pb2
 
@@ -53,7 +53,8 @@ async def _tell(
     after: int,
 ) -> None:
     quiet = 0
-    while True:
+    stopping = request.app[STOPPING]
+    while request.transport is not None and not stopping.is_set():
         for event in found:
             await response.write(_message(event))
         after = found[-1].number if found else after

@@ -1,5 +1,6 @@
 """What a route is, and what its handler may take from a request."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -18,6 +19,7 @@ from kite.errors import Malformed
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SETTINGS = web.AppKey("settings", Settings)
+STOPPING = web.AppKey("stopping", asyncio.Event)
 BACKENDS = web.AppKey("backends", Backends)
 
 

@@ -77,7 +77,7 @@ def settings_for(behind: Behind, **changes: Any) -> Settings:
         "bff_rate_per_minute": 1_000_000,
         "bff_burst": 1_000_000,
         "bff_endpoints_per_minute": 1_000_000,
-        "bff_drain_seconds": 0,
+        "bff_drain_seconds": 0.01,
         "registry": f"127.0.0.1:{behind.registry}",
         "whitelist": f"127.0.0.1:{behind.whitelist}",
         "provisioner": f"127.0.0.1:{behind.provisioner}",

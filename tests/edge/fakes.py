@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kite.errors import (
@@ -47,6 +48,7 @@ class World:
     url: str = "ec2-198-18-88-7.compute-1.amazonaws.com"
     url_after_reads: int = 0
     fail_next: list[KiteError] = field(default_factory=list)
+    fail_watches: list[KiteError] = field(default_factory=list)
     quota: int = 1000
     creates: int = 0
     lost_reply: bool = False
@@ -60,6 +62,11 @@ class World:
 
     def clear(self) -> None:
         self.__dict__.update(World().__dict__)
+
+    async def until(self, true: Callable[[], object]) -> None:
+        """Wait for the world to come so far; the test's own timeout ends it."""
+        while not true():  # noqa: ASYNC110 - many things happen here, and tests look at any
+            await asyncio.sleep(0.01)
 
     def end(self, operation_id: str, state: int, **fields: str) -> None:
         operation = self.operations[operation_id]
@@ -244,7 +251,9 @@ class FakeOperations(operation_pb2_grpc.OperationServiceServicer):
         )
 
     async def WatchOperation(self, request, context):
-        await self.world.trip(request)
+        self.world.asked.append(request)
+        if self.world.fail_watches:
+            raise self.world.fail_watches.pop(0)
         last = None
         while True:
             operation = self._of(request.user, request.operation_id)

@@ -78,7 +78,7 @@ async def test_f24_a_connection_that_rests_between_requests_is_left_alone(behind
 
 async def test_f22_the_refusal_names_what_is_allowed(edge: Edge):
     answer = await edge.ask("PUT", "/v1/clusters")
-    assert answer.headers["allow"] == "GET, POST"
+    assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
 async def test_f31_a_name_without_proof_is_not_believed(signed_edge: Edge):
