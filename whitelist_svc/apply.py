@@ -7,13 +7,12 @@ as revoked. At most two writing calls when nobody interferes, none when the grou
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from kite import refusals
 from kite.clock import Clock
 from kite.errors import KiteError, Unavailable
-from whitelist_svc.change import Change, Held, Key, change
+from whitelist_svc.change import Applied, Change, Held, Key, change
 from whitelist_svc.ec2 import Ec2, code_of
 
 T = TypeVar("T")
@@ -21,20 +20,6 @@ Pause = Callable[[float], Awaitable[None]]
 
 NEW_GROUP_SECONDS = 60.0  # how long a group just made may be unknown to other calls
 STALE_LOOKS, STALE_SECONDS = 4, 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What was done and what is there now."""
-
-    rules: tuple[Held, ...]
-    granted: tuple[Key, ...] = ()
-    revoked: tuple[Held, ...] = ()
-    revoked_first: bool = False
-
-    @property
-    def changed(self) -> bool:
-        return bool(self.granted or self.revoked)
 
 
 class Hands:

@@ -54,6 +54,20 @@ class Change:
         return bool(self.grant or self.revoke)
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was done and what is there now."""
+
+    rules: tuple[Held, ...]
+    granted: tuple[Key, ...] = ()
+    revoked: tuple[Held, ...] = ()
+    revoked_first: bool = False
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.granted or self.revoked)
+
+
 def canonical(cidr: str) -> str:
     """A range as EC2 tells it, in the spelling that Kite compares."""
     return str(ip_network(cidr, strict=False))

@@ -8,8 +8,8 @@ from weakref import WeakValueDictionary
 
 from kite.clock import Clock
 from whitelist_svc import groups
-from whitelist_svc.apply import Applied, Hands
-from whitelist_svc.change import Held
+from whitelist_svc.apply import Hands
+from whitelist_svc.change import Applied, Held
 from whitelist_svc.cluster import Cluster
 from whitelist_svc.ec2 import Ec2
 from whitelist_svc.groups import Owner

@@ -13,8 +13,8 @@ from kite.clock import Clock
 from kite.errors import Conflict, KiteError
 from kite.telemetry import logs
 from whitelist_svc import groups, rules, story
-from whitelist_svc.apply import Applied, Hands, Pause
-from whitelist_svc.change import Key, strange
+from whitelist_svc.apply import Hands, Pause
+from whitelist_svc.change import Applied, Key, strange
 from whitelist_svc.cluster import Cluster
 from whitelist_svc.ec2 import Ec2
 from whitelist_svc.follow import Follower

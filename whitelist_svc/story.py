@@ -3,8 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from whitelist_svc.apply import Applied
-from whitelist_svc.change import Held
+from whitelist_svc.change import Applied, Held
 from whitelist_svc.rules import Entry
 
 DRIFT, EXPIRED, APPLIED = "WhitelistDrift", "WhitelistExpired", "WhitelistApplied"
