@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "KITE_"
 T = TypeVar("T", bound="Common")
@@ -24,12 +23,10 @@ OUTSIDE = frozenset(
 OUTSIDE_PREFIXES = ("KITE_TEST_", "KITE_DEMO_", "KITE_LOCALCLOUD_", "KITE_CRASH_")
 
 
-class Common(BaseSettings):
+class Common(BaseModel):
     """What every service needs to know."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=None, extra="ignore", frozen=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     install: str = Field(
         "kite1",

@@ -48,6 +48,14 @@ def test_the_environment_wins_over_the_file(in_empty_folder):
     assert (found.bff_limit, found.install) == (7, "fromenv")
 
 
+def test_the_environment_is_read_by_us_alone(monkeypatch):
+    """Lists are comma-separated, and an environment that was passed in is the only one."""
+    monkeypatch.setenv("KITE_BFF_ORDER", "1,2")
+    monkeypatch.setenv("KITE_BFF_LIMIT", "9")
+    assert load(Settings).bff_order == ("1", "2")
+    assert load(Settings, {"KITE_INSTALL": "x1"}).bff_limit == 5
+
+
 def test_another_file_can_be_named(in_empty_folder):
     (in_empty_folder / "x.env").write_text('KITE_BFF_LIMIT="9"\n')
     (in_empty_folder / ".env").write_text("KITE_BFF_LIMIT=1\n")
