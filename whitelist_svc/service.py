@@ -19,7 +19,7 @@ from whitelist_svc.report import Line, State
 from whitelist_svc.rules import Accepted, Policy, Wished
 
 _log = logs.get(__name__)
-_SHOWN_RULES = 20
+_SHOWN_RULES = 20  # a failure travels in call metadata, which takes 8 KiB
 _RESTORED = "The whitelist before is in force; nothing has changed"
 _RESTORING = "The whitelist before is being restored"
 _APPLYING = "Kite goes on applying the stored list"
@@ -91,7 +91,8 @@ class Whitelists:
             NotFound: NO_SUCH_CLUSTER.
             Conflict: CLUSTER_DELETING, or somebody changed the list first.
             CloudRefused, CloudThrottled, OverLimit, Unavailable: EC2; the list before is the wish
-                again, and `context` tells whether it is in force.
+                again, and the description tells what is in force; `restored` in the context is
+                true when that is the list before.
         """
         started = self._clock.now_ms()
         accepted = self.check(ask.wished, allow_public=ask.allow_public)
@@ -216,5 +217,5 @@ def _told(failed: KiteError, *, after: str, true: str) -> KiteError:
         reason=failed.reason,
         field=failed.field,
         retry_after=failed.retry_after,
-        context={**failed.context, "restored": str(after == _RESTORED).lower(), "in-force": true},
+        context={**failed.context, "restored": str(after == _RESTORED).lower()},
     )

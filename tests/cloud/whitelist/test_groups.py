@@ -263,3 +263,72 @@ async def test_dropping_twice_is_no_failure(world):
     since = world.since()
     assert (await drop(world, last=True)).remaining == []
     assert world.writes(since) == []
+
+
+async def test_the_base_group_stays_while_a_cluster_is_just_being_made(world):
+    """Its groups may not be visible yet, but it was told the base group's id already."""
+    ids = await world.ensure()
+    world.ec2.delete_security_group(GroupId=ids["whitelist"])
+    keeper, create = world.app.keeper, world.app.keeper._ec2.create
+
+    async def dropped_meanwhile(wanted, vpc_id):
+        assert not await keeper.drop_base()
+        return await create(wanted, vpc_id)
+
+    keeper._ec2.create = dropped_meanwhile
+    assert (await world.ensure())["base"] == ids["base"]
+    assert group(world, ids["base"])
+
+
+async def test_values_with_wildcards_match_only_themselves(world):
+    ids = await world.ensure()
+    ec2 = world.app.keeper._ec2
+    assert [one.group_id for one in await ec2.named([f"kite-{CLUSTER}"])] == [ids["whitelist"]]
+    assert await ec2.named(["kite-*"]) == ()
+    assert len(await ec2.of_install("test")) == 2
+    assert await ec2.of_install("te*") == ()
+
+
+async def test_one_client_per_process(world, monkeypatch):
+    """Building a second one would cost a quarter of a second and 23 MB (P18)."""
+    import boto3
+
+    def refuse(*args, **more):
+        raise AssertionError("another boto3 session was made")
+
+    monkeypatch.setattr(boto3, "Session", refuse)
+    monkeypatch.setattr(boto3, "client", refuse)
+    await world.ensure(peers=True)
+    await world.set("198.18.88.7")
+    await world.app.mender.turn()
+    await drop(world, last=True)
+
+
+async def test_calls_of_one_ensure_run_side_by_side(world):
+    """One round trip makes a cluster's groups when the base group stands (P11)."""
+    await world.ensure()
+    world.registry.add(OTHER, name="dogs")
+    running = most = 0
+    session_call, session_pages = world.session.call, world.session.pages
+
+    def counted(inner):
+        async def call(*args, **more):
+            nonlocal running, most
+            running += 1
+            most = max(most, running)
+            try:
+                return await inner(*args, **more)
+            finally:
+                running -= 1
+
+        return call
+
+    world.session.call = counted(session_call)
+    world.session.pages = counted(session_pages)
+    try:
+        since = world.since()
+        await world.ensure(OTHER)
+    finally:
+        world.session.call, world.session.pages = session_call, session_pages
+    assert (world.writes(since), world.reads(since)) == (["CreateSecurityGroup"], 1)
+    assert most == 2

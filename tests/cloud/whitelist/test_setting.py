@@ -405,13 +405,29 @@ async def test_a_refusal_that_lasts_tells_the_true_set(world, group):
     world.fault(Kind.ERROR, REVOKE, code="UnauthorizedOperation", times=0)
     error = await failing(world, B, C)
     assert error.context["restored"] == "false"
-    told = set(error.context["in-force"].split(", "))
+    told = set(error.description.partition("In force now: ")[2].split(", "))
     assert told == {f"{cidr} port {port}" for cidr, port in world.in_force(group)}
     assert set(world.in_force(group)) == at(A, B, C)  # old and new, nothing else
     assert wished(world) == [f"{A}/32", f"{B}/32"]
     world.strict.api.faults.clear()
     await world.app.mender.turn()
     assert set(world.in_force(group)) == at(A, B)
+
+
+async def test_the_longest_true_set_still_reaches_the_caller(world, group):
+    """A failure travels in call metadata, and what does not fit there is lost as a whole."""
+    long = [f"2001:db8:1111:2222:3333:4444:5555:{0x6000 + 2 * n:x}" for n in range(120)]
+    await world.set(*long[:60])
+    world.fault(Kind.ERROR, REVOKE, code="UnauthorizedOperation", times=0)
+    error = await failing(world, *long[60:])
+    assert (error.reason, error.context["restored"]) == ("CLOUD_PERMISSION", "true")
+    assert "and 40 more" in error.description
+    world.strict.api.faults.clear()
+    await world.set(*long[:30])
+    world.fault(Kind.ERROR, REVOKE, code="UnauthorizedOperation", times=0)
+    error = await failing(world, *long[60:90])
+    assert (error.reason, error.context["restored"]) == ("CLOUD_PERMISSION", "false")
+    assert "and 40 more" in error.description
 
 
 async def test_a_failure_before_anything_changed_restores_the_wish(world, group):
@@ -426,7 +442,7 @@ async def test_ec2_away_is_unavailable_and_says_that_it_does_not_know(world, gro
     world.fault(Kind.RESET, "*", times=0)
     error = await failing(world, B)
     assert type(error) is errors.Unavailable
-    assert "does not tell" in error.context["in-force"]
+    assert "does not tell" in error.description
     assert wished(world) == [f"{A}/32"]
     got = await world.get()
     assert [one.state for one in got.rules] == [whitelist_pb2.RULE_STATE_UNSPECIFIED]
