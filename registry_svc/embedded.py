@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -50,7 +51,8 @@ class Embedded:
             "kite",
             alias=self._alias,
             host="mongodb://localhost",
-            mongo_client_class=mongomock.MongoClient,
+            # MongoEngine shares a client between aliases whose settings are equal; this one never is.
+            mongo_client_class=partial(mongomock.MongoClient),
             uuidRepresentation="standard",
         )
         self.bound = documents.bind(self._alias)

@@ -63,6 +63,13 @@ def test_a_second_process_is_refused_and_told_who_was_first(opened, tmp_path):
     assert "Traceback" not in child.stderr
 
 
+def test_two_stores_in_one_process_are_strangers(opened, tmp_path):
+    cluster_id = opened().create().cluster.cluster_id
+    other = Embedded(tmp_path / "other")
+    assert World(other).store.by_id(cluster_id) is None
+    other.close()
+
+
 def test_the_folder_is_free_after_closing(opened):
     opened()
     assert opened()
