@@ -70,6 +70,9 @@ class Settings(Common):
     provisioner_milvus_version: str = Field(
         "", description="Version inside the image; empty = the playbooks' own."
     )
+    provisioner_node_exporter: bool = Field(
+        default=True, description="Install Prometheus' node exporter on hosts (needs a mirror)."
+    )
     provisioner_playbooks: Path = Field(
         Path(__file__).parents[1] / "playbooks", description="Folder of the playbooks."
     )
@@ -159,7 +162,8 @@ class Settings(Common):
             "milvus_etcd_image": self.provisioner_etcd_image,
             "milvus_version": self.provisioner_milvus_version,
         }
-        return {name: value for name, value in found.items() if value}
+        chosen: dict[str, str | int | bool] = {n: value for n, value in found.items() if value}
+        return chosen | {"node_exporter_enabled": self.provisioner_node_exporter}
 
 
 if __name__ == "__main__":

@@ -43,9 +43,11 @@ def _signals() -> Iterator[None]:
             signal.signal(kind, handler)
 
 
-@app.command("run")
-def run_command(*, keep: Keep = False) -> None:
+@app.callback(invoke_without_command=True)
+def run(context: typer.Context, *, keep: Keep = False) -> None:
     """Tell the story; exit code 0 when every step ended as it should."""
+    if context.invoked_subcommand is not None:
+        return
     screen = Screen()
     stage = Stage(FOLDER, screen.say)
     try:
@@ -102,9 +104,10 @@ def _strike(stage: Stage, screen: Screen) -> int:
     return 0
 
 
-@app.command()
+@app.command("clean")
+@app.command("stop")
 def stop() -> None:
-    """End what `run --keep` left running, and remove what a killed run left behind."""
+    """End what `--keep` left running, and remove what a killed run left behind."""
     stage = Stage(FOLDER, typer.echo)
     try:
         left = stage.strike()

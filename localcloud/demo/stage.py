@@ -195,6 +195,16 @@ def service_settings(cloud: dict[str, Any], folder: Path) -> dict[str, str]:
         "KITE_REGION": cloud["region"],
         "KITE_EC2_ENDPOINT": cloud["endpoint"],
         "KITE_LOG_FORMAT": "json",
+        "KITE_REGISTRY_FOLDER": str(folder / "registry"),
+        "KITE_WHITELIST_CONTROL_CIDRS": f"{cloud['gateway']}/32",
+        "KITE_PROVISIONER_IMAGE_ID": cloud["image_id"],
+        "KITE_PROVISIONER_SUBNETS": cloud["subnet_id"],
+        "KITE_PROVISIONER_REACH": "private",
+        "KITE_PROVISIONER_NODE_EXPORTER": "false",  # hosts of the local cloud see no package mirror
+        "KITE_PROVISIONER_INSTALL_METHOD": "wheel",
+        "KITE_PROVISIONER_ALLOW_INSECURE_WHEEL": "true",
+        "KITE_PROVISIONER_ARTIFACT_URL": cloud["artifact_url"],
+        "KITE_PROVISIONER_ARTIFACT_SHA256": cloud["artifact_sha256"],
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
-    } | {"TODO": str(folder)}
+    } | {f"KITE_{name.upper()}_LISTEN": f"127.0.0.1:{port}" for name, port in PORTS.items()}
