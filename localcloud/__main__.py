@@ -12,7 +12,17 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from localcloud import artifact, cleaning, clients, leftovers, preflight, root, survey, tenancy
+from localcloud import (
+    artifact,
+    cleaning,
+    clients,
+    leftovers,
+    preflight,
+    root,
+    survey,
+    tenancy,
+    tree,
+)
 from localcloud.faults import Fault, Faults, Waiting
 from localcloud.ground import Ground
 from localcloud.serve import PORT, NotClean, Stopped, Unfit, Wanted, say, serve
@@ -118,7 +128,7 @@ def root_command(include: Include = None) -> None:
     with told():
         folder = root.cache()
         typer.echo(root.ensure(root.recipe(tuple(sorted(include or ()))), folder, say))
-        typer.echo(artifact.ensure(folder, say).path)
+        typer.echo(tree.ensure(artifact.ensure(folder, say), say).path)
 
 
 @client_app.command("add")

@@ -1,28 +1,35 @@
-"""Plain HTTP for the cached artifact and nothing else: pretend hosts have no internet."""
+"""Plain HTTP for the cached artifacts and nothing else: pretend hosts have no internet."""
 
 from __future__ import annotations
 
 import shutil
 import threading
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import ClassVar
 
 from localcloud.artifact import Artifact
 
 
 class ArtifactServer:
-    """Serves one file at `url` from a thread. Raises OSError when the port is taken."""
+    """Serves some files from a thread. Raises OSError when the port is taken."""
 
-    def __init__(self, artifact: Artifact, address: IPv4Address, port: int = 0) -> None:
-        handler = type("Handler", (_Handler,), {"artifact": artifact})
+    def __init__(self, artifacts: Sequence[Artifact], address: IPv4Address, port: int = 0) -> None:
+        paths = {f"/{one.path.name}": one.path for one in artifacts}
+        handler = type("Handler", (_Handler,), {"paths": paths})
         self._server = ThreadingHTTPServer((str(address), port), handler)
-        self.url = f"http://{address}:{self._server.server_port}/{artifact.path.name}"
+        self._place = f"http://{address}:{self._server.server_port}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.1,), name="artifact", daemon=True
         )
         self._thread.start()
+
+    def url(self, artifact: Artifact) -> str:
+        """Where hosts fetch it."""
+        return f"{self._place}/{artifact.path.name}"
 
     def stop(self) -> None:
         self._server.shutdown()
@@ -31,7 +38,7 @@ class ArtifactServer:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    artifact: ClassVar[Artifact]
+    paths: ClassVar[Mapping[str, Path]]
     protocol_version = "HTTP/1.1"
 
     def do_HEAD(self) -> None:
@@ -41,8 +48,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(body=True)
 
     def _answer(self, *, body: bool) -> None:
-        path = self.artifact.path
-        if self.path != f"/{path.name}":
+        path = self.paths.get(self.path)
+        if path is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return
         self.send_response(HTTPStatus.OK)

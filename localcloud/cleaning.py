@@ -29,7 +29,7 @@ def sweep(ground: Ground) -> Leftovers:
     for mount in found.mounts:
         insist(lambda mount=mount: run("umount", mount))  # type: ignore[misc]
     for loop in found.loops:
-        release(loop)
+        release(loop.device, loop.image)
     for folder in found.resolvers:
         shutil.rmtree(folder, ignore_errors=True)
     if network.RESOLVERS.is_dir() and not any(network.RESOLVERS.iterdir()):

@@ -22,14 +22,17 @@ from localcloud import cloud_config, firewall, wish
 from localcloud.cloud_config import UserDataRefused
 from localcloud.ec2 import Ec2, Papers, Sight
 from localcloud.faults import Fault, Faults
-from localcloud.host import Host, Storage, Workshop
+from localcloud.host import Host, Storage
 from localcloud.plan import Do, Stage, decide
 from localcloud.seed import Identity
 from localcloud.tool import ToolFailed
 from localcloud.wish import Attached, Wanted, Wish
+from localcloud.workshop import Workshop
 
 PAUSE = 0.25
 """Seconds between two turns."""
+PATIENCE = 2.0
+"""Longest that an answer of EC2 waits for this machine to have followed, seconds."""
 SLOW = 4
 """Volumes are looked at every so many turns."""
 TRIES = 3
@@ -80,15 +83,35 @@ class Fleet:
         self._held: dict[str, Held] = {}
         self._turns = 0
         self._told = ""
+        self._turned = threading.Condition()
+        self._begun = self._ended = 0
+        self._nudge = threading.Event()
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="host")
 
     def run(self, stop: threading.Event) -> None:
         """Turn until told to stop; trouble of one turn is said and the next one tries again."""
-        while not stop.wait(PAUSE):
+        while not stop.is_set():
+            self._nudge.wait(PAUSE)
+            self._nudge.clear()
+            with self._turned:
+                self._begun += 1
             try:
                 self.turn()
             except TROUBLE as error:
                 self._say(f"This turn failed and is tried again: {error}")
+            with self._turned:
+                self._ended = self._begun
+                self._turned.notify_all()
+
+    def catch_up(self) -> None:
+        """Wait until a turn that begins after this call has ended, or `PATIENCE` has passed.
+
+        So a changed rule is in force when EC2's answer arrives; on AWS it takes moments longer.
+        """
+        with self._turned:
+            next_one = self._begun + 1
+            self._nudge.set()
+            self._turned.wait_for(lambda: self._ended >= next_one, PATIENCE)
 
     def turn(self) -> None:
         sight = self._ec2.look()

@@ -17,11 +17,11 @@ from pathlib import Path
 
 from localcloud import network, seed
 from localcloud.faults import Fault
-from localcloud.ground import Ground
 from localcloud.machine import Disk, Machine, end
 from localcloud.seed import Identity
 from localcloud.tool import insist, run
-from localcloud.volume import Device, Volumes
+from localcloud.volume import Device
+from localcloud.workshop import Workshop
 
 STEPS = ("volumes", "format", "mount", "overlay", "seed", "network", "firewall", "boot")
 """The steps of a start, in order."""
@@ -36,17 +36,6 @@ class Storage:
 
     volume_id: str
     gib: int
-
-
-@dataclass(frozen=True)
-class Workshop:
-    """What every host is made with."""
-
-    ground: Ground
-    root: Path
-    hosts: Path
-    cgroup: Path
-    volumes: Volumes
 
 
 class Host:

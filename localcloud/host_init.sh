@@ -8,7 +8,7 @@ root=$1
 hostname "$2"
 shift 2
 
-mount --make-rprivate /
+mount --make-rslave / # hear of other hosts' ends until our own root is in place
 mount --rbind "$root" "$root"
 mount -t proc proc "$root/proc"
 mount -t sysfs -o ro sysfs "$root/sys"
@@ -47,6 +47,7 @@ mkdir -p "$root/.old"
 cd "$root"
 pivot_root . .old
 cd /
+mount --make-rprivate /
 umount -l /.old
 rmdir /.old 2>/dev/null || true
 exec env -i container=pretend TERM=dumb PATH=/usr/sbin:/usr/bin:/sbin:/bin /sbin/init

@@ -11,6 +11,18 @@ from localcloud import network
 from localcloud.ground import Ground
 from localcloud.machine import members
 from localcloud.tool import run
+from localcloud.volume import backing
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A loop device and the image of ours behind it."""
+
+    device: str
+    image: Path
+
+    def __str__(self) -> str:
+        return self.device
 
 
 @dataclass(frozen=True)
@@ -20,7 +32,7 @@ class Leftovers:
     namespaces: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
-    loops: tuple[str, ...] = ()
+    loops: tuple[Loop, ...] = ()
     cgroups: tuple[str, ...] = ()
     processes: tuple[int, ...] = ()
     resolvers: tuple[str, ...] = ()
@@ -39,7 +51,7 @@ class Leftovers:
 
 
 def find(ground: Ground) -> Leftovers:
-    """Look at the whole machine. Needs root for the loop devices."""
+    """Look at the whole machine."""
     groups = cgroups(ground)
     return Leftovers(
         namespaces=tuple(network.ours(ground)),
@@ -88,12 +100,12 @@ def _plain(text: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
-def _loops(ground: Ground) -> list[str]:
-    listed = run("losetup", "--list", "--json", "--output", "NAME,BACK-FILE") or "{}"
+def _loops(ground: Ground) -> list[Loop]:
+    found = ((f"/dev/{path.name}", backing(path.name)) for path in Path("/sys/block").glob("loop*"))
     return [
-        device["name"]
-        for device in json.loads(listed).get("loopdevices", ())
-        if ground.volumes_folder in Path(device["back-file"] or "/").parts
+        Loop(device, image)
+        for device, image in sorted(found)
+        if image is not None and ground.volumes_folder in image.parts
     ]
 
 

@@ -9,9 +9,10 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 
 from localcloud.tool import ToolFailed, insist, run
 
@@ -69,7 +70,8 @@ class Machine:
                 [
                     *("sh", "-ec", enter, "sh"),
                     *("nsenter", f"--net=/run/netns/{namespace}"),
-                    *("unshare", "-m", "-p", "-u", "-i", "-C", "--fork", "--kill-child"),
+                    *("unshare", "-m", "--propagation=slave", "-p", "-u", "-i", "-C"),
+                    *("--fork", "--kill-child"),
                     *(str(INIT), str(root), name, *(disk.word for disk in disks)),
                 ],
                 stdin=subprocess.DEVNULL,
@@ -130,12 +132,13 @@ class Machine:
 
     def shut_down(self) -> None:
         """Ask it to power off, as EC2's stop does; then off it goes."""
-        pid = self.init
-        if pid is not None:
-            os.kill(pid, POWER_OFF)
-            end = monotonic() + PATIENCE
-            while self.alive and monotonic() < end:
-                sleep(0.05)
+        last = monotonic() + PATIENCE
+        while self.alive and monotonic() < last and (pid := self.init) is not None:
+            with suppress(ProcessLookupError):
+                # Said again each second: a first process that is still starting hears nothing.
+                os.kill(pid, POWER_OFF)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(1)
         self.off()
 
     def off(self) -> None:
@@ -159,8 +162,8 @@ def end(cgroup: Path) -> None:
     """Kill whatever is in a control group and remove it; one that is not there is fine."""
     if not cgroup.is_dir():
         return
-    insist(lambda: _kill(cgroup), tries=100)
-    insist(lambda: _remove(cgroup), tries=100)
+    insist(lambda: _kill(cgroup))
+    insist(lambda: _remove(cgroup))
 
 
 def _kill(cgroup: Path) -> None:

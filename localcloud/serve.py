@@ -17,7 +17,7 @@ from pathlib import Path
 from time import strftime
 from types import FrameType
 
-from localcloud import artifact, cleaning, network, preflight, root, survey, tenancy, vpc
+from localcloud import artifact, cleaning, network, preflight, root, survey, tenancy, tree, vpc
 from localcloud.artifact import Artifact
 from localcloud.artifact_server import ArtifactServer
 from localcloud.dns import DnsServer
@@ -25,10 +25,8 @@ from localcloud.ec2 import Ec2
 from localcloud.faults import Faults
 from localcloud.fleet import Fleet
 from localcloud.ground import Ground
-from localcloud.host import Workshop
 from localcloud.strict.server import Ec2Api
-from localcloud.tool import run
-from localcloud.volume import Volumes
+from localcloud.workshop import open_workshop
 
 PORT = 5577
 
@@ -83,19 +81,21 @@ def serve(wanted: Wanted) -> None:
             raise Unfit(sentences)
         lower = root.ensure(root.recipe(wanted.packages), root.cache(), say)
         wheel = artifact.ensure(root.cache(), say)
-        fleet = _raise(stack, wanted, lower, wheel)
+        fleet = _raise(stack, wanted, lower, wheel, tree.ensure(wheel, say))
         stop.is_ready = True
         fleet.run(stop.event)
         say("Stopping; removing hosts, networks and disks")
 
 
-def _raise(stack: ExitStack, wanted: Wanted, lower: Path, wheel: Artifact) -> Fleet:
+def _raise(
+    stack: ExitStack, wanted: Wanted, lower: Path, wheel: Artifact, unpacked: Artifact
+) -> Fleet:
     """Everything up, and the ready line printed. `stack` takes it down."""
     ground, state = wanted.ground, wanted.state
-    workshop = _workshop(stack, ground, state, lower)
+    workshop = open_workshop(stack, ground, state, lower)
     stack.callback(network.drop_switch, ground)
     network.raise_switch(ground)
-    files = ArtifactServer(wheel, ground.gateway)
+    files = ArtifactServer([wheel, unpacked], ground.gateway)
     stack.callback(files.stop)
     names = DnsServer([ground.gateway, ground.public_gateway], [ground.vpc, ground.public])
     stack.callback(names.stop)
@@ -111,6 +111,7 @@ def _raise(stack: ExitStack, wanted: Wanted, lower: Path, wheel: Artifact) -> Fl
         say=say,
     )
     stack.callback(fleet.close)
+    api.enforce_with(fleet.catch_up)
     line = {
         "endpoint": api.endpoint,
         "bridge_endpoint": api.endpoints[-1],
@@ -118,8 +119,10 @@ def _raise(stack: ExitStack, wanted: Wanted, lower: Path, wheel: Artifact) -> Fl
         "vpc_id": base.vpc_id,
         "subnet_id": base.subnet_id,
         "image_id": base.image_id,
-        "artifact_url": files.url,
+        "artifact_url": files.url(wheel),
         "artifact_sha256": wheel.sha256,
+        "tree_url": files.url(unpacked),
+        "tree_sha256": unpacked.sha256,
         "dns": str(ground.gateway),
         "vpc_cidr": str(ground.vpc),
         "public_cidr": str(ground.public),
@@ -130,20 +133,6 @@ def _raise(stack: ExitStack, wanted: Wanted, lower: Path, wheel: Artifact) -> Fl
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()
     return fleet
-
-
-def _workshop(stack: ExitStack, ground: Ground, state: Path, lower: Path) -> Workshop:
-    groups = state / ground.cgroup_folder
-    hosts = state / ground.hosts_folder
-    for folder in (hosts, state / ground.volumes_folder, groups):
-        folder.mkdir(parents=True, exist_ok=True)
-    hosts.chmod(0o700)
-    run("mount", "-t", "cgroup2", "none", groups)
-    stack.callback(run, "umount", groups)
-    (groups / ground.cgroup).mkdir(exist_ok=True)
-    stack.callback((groups / ground.cgroup).rmdir)
-    volumes = Volumes(state / ground.volumes_folder)
-    return Workshop(ground, lower, hosts, groups / ground.cgroup, volumes)
 
 
 def _api(stack: ExitStack, wanted: Wanted) -> Ec2Api:

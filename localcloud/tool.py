@@ -32,8 +32,10 @@ def run(*argv: str | object, stdin: str | None = None, seconds: float = 60) -> s
     return done.stdout
 
 
-def insist(act: Callable[[], object], *, tries: int = 40, pause: float = 0.05) -> None:
+def insist(act: Callable[[], object], *, tries: int = 600, pause: float = 0.05) -> None:
     """Repeat what the kernel may refuse for a moment (a busy mount) until it is done.
+
+    By default for half a minute: a killed process may still be writing to a slow disk.
 
     Raises the last ToolFailed or OSError when it stays refused.
     """

@@ -59,7 +59,7 @@ class Volumes:
         """Take the device away; the content stays. Waits until the kernel has let go."""
         with self._lock:
             if device := self._open.get(volume_id):
-                release(device.path)
+                release(device.path, self.path(volume_id))
                 del self._open[volume_id]
 
     def delete(self, volume_id: str) -> None:
@@ -81,15 +81,27 @@ class Volumes:
         return {path.stem for path in self._folder.glob("vol-*.img")}
 
 
-def release(loop: str) -> None:
-    """Detach a loop device. The kernel finishes when its last user is gone, so wait for that."""
+def release(loop: str, image: Path) -> None:
+    """Detach a loop device from our image, and wait until the kernel's last user has let go.
+
+    Only ever from our image: the moment it is free, another program may take the same device.
+    """
 
     def gone() -> None:
-        if Path(f"/sys/block/{Path(loop).name}/loop/backing_file").exists():
+        if backing(loop) == image:
             run("losetup", "-d", loop)
             raise BlockingIOError(f"{loop} is still in use")
 
-    insist(gone, tries=100)
+    insist(gone)
+
+
+def backing(loop: str) -> Path | None:
+    """The file behind a loop device; None when there is none."""
+    try:
+        text = Path(f"/sys/block/{Path(loop).name}/loop/backing_file").read_text()
+    except OSError:
+        return None
+    return Path(text.rstrip("\n").removesuffix(" (deleted)"))
 
 
 def _device(loop: str) -> Device:

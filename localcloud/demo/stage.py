@@ -203,8 +203,9 @@ def service_settings(cloud: dict[str, Any], folder: Path) -> dict[str, str]:
         "KITE_PROVISIONER_NODE_EXPORTER": "false",  # hosts of the local cloud see no package mirror
         "KITE_PROVISIONER_INSTALL_METHOD": "wheel",
         "KITE_PROVISIONER_ALLOW_INSECURE_WHEEL": "true",
-        "KITE_PROVISIONER_ARTIFACT_URL": cloud["artifact_url"],
-        "KITE_PROVISIONER_ARTIFACT_SHA256": cloud["artifact_sha256"],
+        "KITE_PROVISIONER_ARTIFACT_URL": cloud["tree_url"],
+        "KITE_PROVISIONER_ARTIFACT_SHA256": cloud["tree_sha256"],
+        "KITE_PROVISIONER_ARTIFACT_KIND": "tree",
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
     } | {f"KITE_{name.upper()}_LISTEN": f"127.0.0.1:{port}" for name, port in PORTS.items()}

@@ -18,6 +18,18 @@ from localcloud.strict.wire import decode, form_of, refusal_reply, signed_for
 
 _LOG = logging.getLogger(__name__)
 Control = Callable[[Incoming], Reply]
+FIREWALL = frozenset(
+    {
+        "AuthorizeSecurityGroupIngress",
+        "AuthorizeSecurityGroupEgress",
+        "RevokeSecurityGroupIngress",
+        "RevokeSecurityGroupEgress",
+        "ModifySecurityGroupRules",
+        "ModifyInstanceAttribute",
+        "ModifyNetworkInterfaceAttribute",
+    }
+)
+"""Actions that change which packets pass."""
 
 
 class PlainFront:
@@ -70,6 +82,8 @@ class StrictFront(PlainFront):
         self._control = control
         self._pause = threading.Event()
         self.hidden = HiddenIds()
+        self.enforce: Callable[[], None] = lambda: None
+        """Called after a change of rules, before it is answered."""
 
     def answer(self, incoming: Incoming) -> Reply:
         if incoming.path.startswith("/_kite/"):
@@ -93,6 +107,8 @@ class StrictFront(PlainFront):
         for fault in met:
             self._before(fault)
         reply = self._with_rules(call)
+        if call.action in FIREWALL and reply.code == "OK":
+            self.enforce()
         for fault in met:
             self._after(fault, call, reply)
         return reply

@@ -166,6 +166,12 @@ class Ec2Api:
         """The instance never came up: `terminated` with `reason` as its StateReason code."""
         self._need().mark_failed(instance_id, reason)
 
+    def enforce_with(self, enforce: Callable[[], None]) -> None:
+        """Have `enforce` called after every change of rules, before the change is answered."""
+        if self._front is None:
+            raise RuntimeError("the EC2 API was not started")
+        self._front.enforce = enforce
+
     def reset(self) -> None:
         """Start from an empty cloud: no resources, faults, calls or tokens; knobs as at first."""
         self.faults.clear()

@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+from contextlib import ExitStack
 from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
 
 import pytest
 
 from localcloud import cleaning, leftovers, network, root
 from localcloud.ground import Ground
-from localcloud.host import STEPS, Host, Storage, Workshop
+from localcloud.host import STEPS, Host, Storage
 from localcloud.leftovers import Leftovers
 from localcloud.seed import Identity
 from localcloud.tool import ToolFailed, run
-from localcloud.volume import Volumes
+from localcloud.workshop import open_workshop
 from tests.localcloud.world import until
 
-GROUND = Ground("kr", 86)
+GROUND = Ground("kr", 186)
 ID = "i-0123456789abcdef0"
 
 
 @pytest.fixture
 def shop(tmp_path):
-    cleaning.sweep(GROUND)
-    groups = tmp_path / GROUND.cgroup_folder
-    hosts = tmp_path / GROUND.hosts_folder
-    groups.mkdir()
-    hosts.mkdir()
-    run("mount", "-t", "cgroup2", "none", groups)
-    (groups / GROUND.cgroup).mkdir()
-    network.raise_switch(GROUND)
     lower = root.ensure(root.recipe(), root.cache(), lambda _: None)
-    volumes = Volumes(tmp_path / GROUND.volumes_folder)
-    yield Workshop(GROUND, lower, hosts, groups / GROUND.cgroup, volumes)
-    left = cleaning.sweep(GROUND)
+    with ExitStack() as stack:
+        cleaning.sweep(GROUND)
+        stack.callback(cleaning.sweep, GROUND)
+        network.raise_switch(GROUND)
+        stack.callback(network.drop_switch, GROUND)
+        yield open_workshop(stack, GROUND, tmp_path, lower)
+    left = leftovers.find(GROUND)
     assert not left, left.lines()
 
 
 def host(shop, at=lambda _: None):
-    who = Identity(ID, IPv4Address("10.86.0.4"), GROUND.gateway, ("ssh-ed25519 AAAA test",))
+    who = Identity(ID, IPv4Address("10.186.0.4"), GROUND.gateway, ("ssh-ed25519 AAAA test",))
     return Host(who, Storage("vol-1", 4), (Storage("vol-2", 1),), shop, at)
 
 
@@ -56,7 +55,11 @@ def found():
     own = {GROUND.switch}
     return Leftovers(
         namespaces=tuple(one for one in seen.namespaces if one not in own),
-        mounts=tuple(one for one in seen.mounts if not one.endswith(GROUND.cgroup_folder)),
+        mounts=tuple(
+            one
+            for one in seen.mounts
+            if not one.endswith((GROUND.cgroup_folder, GROUND.hosts_folder))
+        ),
         loops=seen.loops,
         processes=seen.processes,
         tables=seen.tables,
@@ -132,6 +135,19 @@ def test_nobody_remembers_who_had_an_address_before(shop):
     network.plug(GROUND, "kr-c-two", [IPv4Interface(f"{address}/24")])
 
     assert "lladdr" not in run("ip", "neigh", "show", "to", address)
+
+
+def test_a_program_started_meanwhile_does_not_keep_a_disk_busy(shop):
+    made = host(shop)
+    made.start()
+    network.plug(GROUND, "kr-c-one", [IPv4Interface(f"{GROUND.public[9]}/24")])
+    with subprocess.Popen(["ip", "netns", "exec", "kr-c-one", "sleep", "600"]) as program:
+        until(lambda: "sleep" in Path(f"/proc/{program.pid}/comm").read_text(), "the program")
+        try:
+            made.remove()
+            assert not found().loops
+        finally:
+            program.kill()
 
 
 def test_removing_twice_is_fine(shop):

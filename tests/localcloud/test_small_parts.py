@@ -45,8 +45,9 @@ def test_dns_that_gets_only_half_its_addresses_gives_them_back():
 def files(tmp_path):
     path = tmp_path / "file.whl"
     path.write_bytes(b"wheel")
-    server = ArtifactServer(Artifact(path, hashlib.sha256(b"wheel").hexdigest()), LOOPBACK)
-    yield server.url
+    wheel = Artifact(path, hashlib.sha256(b"wheel").hexdigest())
+    server = ArtifactServer([wheel], LOOPBACK)
+    yield server.url(wheel)
     server.stop()
 
 

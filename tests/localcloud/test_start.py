@@ -16,14 +16,14 @@ from localcloud.ground import Ground
 from localcloud.recipe import Recipe
 from tests.localcloud.world import PATIENCE, ROOT, command, until
 
-GROUND = Ground("ky", 84)
+GROUND = Ground("ky", 184)
 
 
 def check(*argv, **environment):
     return subprocess.run(
         [*argv, sys.executable, "-m", "localcloud", "check", "--port=0"],
         cwd=ROOT,
-        env={**os.environ, "KITE_LOCALCLOUD_GROUND": "ky:84", **environment},
+        env={**os.environ, "KITE_LOCALCLOUD_GROUND": "ky:184", **environment},
         text=True,
         capture_output=True,
         check=False,
@@ -81,7 +81,7 @@ def test_a_signal_while_it_comes_up_leaves_nothing(tmp_path, number):
     process = subprocess.Popen(
         [sys.executable, "-m", "localcloud", "serve", "--state", tmp_path / "s", "--port=0"],
         cwd=ROOT,
-        env={**os.environ, "KITE_LOCALCLOUD_GROUND": "ky:84"},
+        env={**os.environ, "KITE_LOCALCLOUD_GROUND": "ky:184"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

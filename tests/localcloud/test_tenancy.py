@@ -8,7 +8,7 @@ from localcloud import clients, leftovers
 from localcloud.ground import Ground
 from tests.localcloud.world import command, raise_world
 
-GROUND = Ground("kx", 85)
+GROUND = Ground("kx", 185)
 
 
 def test_a_second_cloud_says_that_there_is_one(cloud, tmp_path):
@@ -44,7 +44,7 @@ def test_commands_for_a_cloud_that_is_not_there_say_so():
     for words in (
         ("status",),
         ("fault", "clear"),
-        ("client", "add", "a", "--address=198.18.85.200"),
+        ("client", "add", "a", "--address=198.18.185.200"),
     ):
         done = command(GROUND, *words)
         assert done.returncode == 1

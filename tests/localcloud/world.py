@@ -18,7 +18,7 @@ from botocore.config import Config
 
 from localcloud.ground import Ground
 
-GROUND = Ground("kt", 87)
+GROUND = Ground("kt", 187)
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60
 
