@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,7 +70,10 @@ def build(
     session = session or Session(region=settings.region, endpoint=settings.ec2_endpoint)
     channel = channel or client.connect(settings.registry, name="registry")
     ec2 = Ec2(session)
-    records = Records(channel, holder=holder or f"{socket.gethostname()}-{os.getpid()}")
+    # The same name after a restart, so that a duty need not wait for the old lease to end.
+    records = Records(
+        channel, holder=holder or f"{socket.gethostname()}/{settings.whitelist_listen}"
+    )
     policy = settings.policy
     hands = Hands(ec2, clock, pause, limit=policy.per_family)
     follower = Follower(

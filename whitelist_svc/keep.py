@@ -131,12 +131,16 @@ class Keeper:
         )
         standing = await self._standing(wanted, vpc_id, likely=bool(cluster.group_id))
         if standing.made or not await self._ec2.held(standing.group_id):
-            try:
-                await self._hands.patiently(lambda: self._ec2.grant_peers(standing.group_id))
-            except KiteError as refused:
-                if not refusals.duplicate(code_of(refused)):
-                    raise
+            await self.mend_peers(standing.group_id)
         return standing
+
+    async def mend_peers(self, group_id: str) -> None:
+        """Let the members of a peers group reach each other."""
+        try:
+            await self._hands.patiently(lambda: self._ec2.grant_peers(group_id))
+        except KiteError as refused:
+            if not refusals.duplicate(code_of(refused)):
+                raise
 
     async def _standing(self, wanted: Wanted, vpc_id: str, *, likely: bool = True) -> Standing:
         """The group, made when it is missing; `likely` = look before making."""

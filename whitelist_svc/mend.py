@@ -62,6 +62,7 @@ class Mender:
         self._pause = pause
         self._how = how
         self._reported: dict[str, frozenset[str]] = {}
+        self._next_end_ms = 0
 
     async def run(self) -> None:
         """For ever; a turn that fails is logged and the next one tries again."""
@@ -72,7 +73,12 @@ class Mender:
                 _log.warning("mending failed; next turn tries again", reason=failed.reason)
             except Exception as defect:  # noqa: BLE001 - the loop outlives a defect
                 _log.error("mending hit a defect", exc_info=defect)
-            await self._pause(self._how.seconds)
+            await self._pause(self._until_next())
+
+    def _until_next(self) -> float:
+        """Seconds to the next look: sooner when an entry ends before."""
+        ahead = (self._next_end_ms - self._clock.now_ms()) / 1000
+        return min(self._how.seconds, ahead) if ahead > 0 else self._how.seconds
 
     async def turn(self) -> bool:
         """One look at everything; False when another process has the duty."""
@@ -94,6 +100,10 @@ class Mender:
                     reason=failed.reason,
                 )
         await self._bases(standing, alone=not clusters)
+        await self._peers(standing)
+        self._next_end_ms = rules.next_end_ms(
+            (entry for cluster in clusters for entry in cluster.entries), self._clock.now_ms()
+        )
         self._forget_all_but({cluster.cluster_id for cluster in clusters})
         return True
 
@@ -158,6 +168,12 @@ class Mender:
                 Standing(Kind.BASE, name, base.group_id)
             ):
                 _log.warning("base group put right", group=base.group_id)
+
+    async def _peers(self, standing: tuple[Group, ...]) -> None:
+        for group in standing:
+            if group.name == groups.peers_name(group.owner.cluster_id) and not group.rules:
+                await self._keeper.mend_peers(group.group_id)
+                _log.warning("peers group put right", group=group.group_id)
 
 
 def _is_whitelist(group: Group) -> bool:

@@ -172,6 +172,12 @@ def live(entries: Iterable[Entry], now_ms: int) -> tuple[Entry, ...]:
     return tuple(entry for entry in entries if entry.live(now_ms))
 
 
+def next_end_ms(entries: Iterable[Entry], now_ms: int) -> int:
+    """When the next live entry expires; 0 = none does."""
+    ends = (entry.expires_at_ms for entry in entries if entry.expires_at_ms > now_ms)
+    return min(ends, default=0)
+
+
 def keys(entries: Iterable[Entry], *, web_gui: int) -> dict[Key, str]:
     """What EC2 must hold for `entries`: each rule with the description it gets."""
     port = numbers(web_gui=web_gui)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kite.clock import Clock
-from kite.errors import CloudThrottled, Conflict, KiteError, Unavailable
+from kite.errors import CloudThrottled, Conflict, KiteError, NotFound, Unavailable
 from kite.telemetry import logs
 from kite.v1 import operation_pb2
 from whitelist_svc import report, rules
@@ -102,6 +102,8 @@ class Whitelists:
         stored = await self._store(before, accepted, ask)
         try:
             in_force = await self._follower.follow(stored)
+        except NotFound:
+            raise
         except KiteError as failed:
             told = await self._undo(before, stored, failed, ask)
             await self._record(stored, ask, started, str(told.description), told.reason)
@@ -173,6 +175,13 @@ class Whitelists:
             notices.append(report.NOT_YET)
         elif any(line.state is not State.AUTHORIZED for line in lines):
             notices.append(report.BEING_APPLIED)
+        _log.info(
+            "whitelist set",
+            cluster=in_force.cluster.cluster_id,
+            revision=in_force.cluster.revision,
+            granted=len(applied.granted),
+            revoked=len(applied.revoked),
+        )
         text = f"{len(applied.granted)} rules granted, {len(applied.revoked)} revoked"
         operation = await self._record(in_force.cluster, ask, started, text, "")
         return Answer(

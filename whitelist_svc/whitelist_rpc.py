@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from kite.errors import KiteError
 from kite.rpc import caller
+from kite.telemetry import logs
 from kite.v1 import cluster_pb2, whitelist_pb2, whitelist_pb2_grpc
 from whitelist_svc import groups, packing, report
 from whitelist_svc.groups import Kind
 from whitelist_svc.keep import Keeper
 from whitelist_svc.service import Ask, Whitelists
 
+_log = logs.get(__name__)
 T = TypeVar("T")
 
 
@@ -115,8 +118,14 @@ class WhitelistRpc(whitelist_pb2_grpc.WhitelistServiceServicer):
     async def _to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
         task = asyncio.create_task(work)
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._ended)
         return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and isinstance(failed := task.exception(), KiteError):
+            # Its caller may be gone, so this line may be all that tells of it.
+            _log.warning("a change failed", reason=failed.reason, description=failed.description)
 
     async def settle(self) -> None:
         """Wait for changes whose callers have gone."""

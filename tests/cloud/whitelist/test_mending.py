@@ -225,3 +225,37 @@ async def test_a_rule_granted_by_another_process_meanwhile_is_no_drift(world, gr
     assert set(world.in_force(group)) == {(A, 19530)}
     assert world.writes(since) == ["RevokeSecurityGroupIngress"]  # the user's own
     assert told(world) == []
+
+
+async def test_the_loop_wakes_when_an_entry_ends(world, group):
+    now = world.pauses.clock.now_ms()
+    world.registry.wish(
+        CLUSTER,
+        cluster_pb2.Rule(source_ip=A, port_type=1, expires_at_ms=now + 7_000),
+        cluster_pb2.Rule(source_ip=B, port_type=1, expires_at_ms=now + 500_000),
+    )
+    await world.app.mender.turn()
+    assert world.app.mender._until_next() == 7.0
+    world.pauses.clock.now += 7
+    await world.app.mender.turn()
+    assert set(world.in_force(group)) == {(B, 19530)}
+    assert world.app.mender._until_next() == 30.0
+
+
+async def test_the_peers_rule_comes_back(world):
+    peers = (await world.ensure(peers=True))["peers"]
+    before = world.in_force(peers)
+    world.ec2.revoke_security_group_ingress(
+        GroupId=peers, SecurityGroupRuleIds=list(before.values())
+    )
+    await world.app.mender.turn()
+    assert world.in_force(peers).keys() == before.keys() != set()
+    since = world.since()
+    await world.app.mender.turn()
+    assert world.writes(since) == []
+
+
+async def test_a_wish_that_failed_before_is_not_called_drift(world, group):
+    world.registry.wish(CLUSTER, cluster_pb2.Rule(source_ip=B, port_type=1))
+    await world.app.mender.turn()
+    assert told(world) == ["WhitelistApplied"]

@@ -255,6 +255,13 @@ async def test_the_group_is_found_before_the_record_knows_it(world):
 # -- two writers ------------------------------------------------------------------------------
 
 
+async def test_a_cluster_gone_in_the_middle_is_not_found(world, group):
+    world.registry.after_get = world.registry.clusters.clear
+    with pytest.raises(errors.NotFound) as caught:
+        await world.set(A)
+    assert caught.value.description == "there is no such cluster"
+
+
 async def test_a_stale_revision_is_refused(world, group):
     await world.set(A)
     with pytest.raises(errors.Conflict):
@@ -464,6 +471,15 @@ async def test_replies_that_are_all_lost_are_found_out_by_looking(world, group, 
     answer = await world.set(B, C)
     assert set(world.in_force(group)) == at(B, C)
     assert [one.state for one in answer.rules] == [AUTHORIZED] * 2
+
+
+async def test_a_grant_without_any_answer_is_found_out_by_looking(world, group):
+    """The first try is carried out and not answered, the others never arrive."""
+    await world.set(A, B)
+    world.fault(Kind.LOST_REPLY, GRANT, times=1)
+    world.fault(Kind.RESET, GRANT, times=2, skip=1)
+    await world.set(B, C)
+    assert set(world.in_force(group)) == at(B, C)
 
 
 async def test_a_newer_wish_is_not_undone_by_a_failure(world, group):

@@ -202,6 +202,12 @@ def test_expired_entries_are_not_live():
     assert rules.live([ends, stays, later], NOW) == (stays, later)
 
 
+def test_the_next_end_is_the_nearest_one_ahead():
+    ends = [Entry("a", PortType.MILVUS, "", at) for at in (0, NOW - 1, NOW, NOW + 9, NOW + 5)]
+    assert rules.next_end_ms(ends, NOW) == NOW + 5
+    assert rules.next_end_ms(ends[:3], NOW) == 0
+
+
 def test_rules_for_ec2():
     found = rules.keys(
         [Entry("1.2.3.4/32", PortType.MILVUS), Entry("1.2.3.4/32", PortType.MILVUS_EM)],
