@@ -17,7 +17,7 @@ async def run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     running = await serve(settings)
-    log.info("ready", listen=f"{settings.host}:{running.port}", auth=settings.bff_auth)
+    log.info("ready", listen=f"{settings.host}:{running.port}", auth=settings.auth)
     await stop.wait()
     log.info("stopping")
     await running.stop()

@@ -93,11 +93,11 @@ async def serve(settings: Settings, clock: Clock | None = None) -> Running:
     Raises:
         OSError: the address cannot be bound.
     """
-    if settings.bff_auth is Auth.TRUSTED_HEADER:
+    if settings.auth is Auth.TRUSTED_HEADER:
         _log.warning(
             "TRUSTED-HEADER MODE: whoever can connect may be any user",
             listen=settings.bff_listen,
-            instead="KITE_BFF_AUTH=signed-header",
+            instead="KITE_AUTH=signed-header",
         )
     runner = Runner(
         build(settings, clock),

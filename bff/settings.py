@@ -24,7 +24,7 @@ class Settings(Common):
     """What the edge needs to know."""
 
     bff_listen: str = Field("127.0.0.1:8080", description="host:port of the HTTP API.")
-    bff_auth: Auth = Field(
+    auth: Auth = Field(
         Auth.TRUSTED_HEADER,
         description="trusted-header (username taken as it is) or signed-header (HMAC by a portal).",
     )
@@ -104,13 +104,13 @@ class Settings(Common):
     def _is_safe(self) -> "Settings":
         if len(self.secret.get_secret_value()) < MIN_SECRET_BYTES:
             raise ValueError(f"KITE_SECRET must be set, {MIN_SECRET_BYTES}+ characters")
-        if self.bff_auth is Auth.SIGNED_HEADER and not portal_keys(self.bff_portal_keys):
+        if self.auth is Auth.SIGNED_HEADER and not portal_keys(self.bff_portal_keys):
             raise ValueError("KITE_BFF_PORTAL_KEYS must name a portal for signed-header")
-        believes_all = self.bff_auth is Auth.TRUSTED_HEADER
+        believes_all = self.auth is Auth.TRUSTED_HEADER
         if believes_all and not self.on_loopback and not self.bff_trust_everybody:
             raise ValueError(
                 "trusted-header believes anybody and is for loopback only: use "
-                "KITE_BFF_AUTH=signed-header, or KITE_BFF_TRUST_EVERYBODY=true if this "
+                "KITE_AUTH=signed-header, or KITE_BFF_TRUST_EVERYBODY=true if this "
                 "network holds nobody but your portal"
             )
         return self

@@ -16,9 +16,17 @@ from pydantic_core import ErrorDetails
 PREFIX = "KITE_"
 T = TypeVar("T", bound="Common")
 SERVICES = ("BFF", "REGISTRY", "PROVISIONER", "WHITELIST")
-# Names that other programs of ours read: the demo's hand-over file, the command line, tests, chaos.
+# Names without a service's word that one program reads: the edge, the command line, the demo.
 OUTSIDE = frozenset(
-    {"KITE_URL", "KITE_CLIENT_A", "KITE_CLIENT_B", "KITE_LOGS", "KITE_CACHE", "KITE_USER"}
+    {
+        "KITE_AUTH",
+        "KITE_URL",
+        "KITE_CLIENT_A",
+        "KITE_CLIENT_B",
+        "KITE_LOGS",
+        "KITE_CACHE",
+        "KITE_USER",
+    }
 )
 OUTSIDE_PREFIXES = ("KITE_TEST_", "KITE_DEMO_", "KITE_LOCALCLOUD_", "KITE_CRASH_")
 

@@ -66,7 +66,7 @@ class Identity:
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._signed = settings.bff_auth is Auth.SIGNED_HEADER
+        self._signed = settings.auth is Auth.SIGNED_HEADER
         self._keys: Mapping[str, bytes] = portal_keys(settings.bff_portal_keys)
         self._window = settings.bff_signature_seconds
         self._clock = clock

@@ -117,7 +117,7 @@ def edge(plain_edge: Edge) -> Edge:
 async def signed_edge(behind: Behind) -> AsyncIterator[Edge]:
     started = await start_edge(
         behind,
-        bff_auth="signed-header",
+        auth="signed-header",
         bff_portal_keys=f"portal-1={PORTAL_KEY}, portal-2={PORTAL_KEY[::-1]}",
     )
     yield started

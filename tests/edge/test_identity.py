@@ -85,7 +85,7 @@ async def test_two_signatures_are_none(signed_edge: Edge):
 async def test_a_signature_lives_for_its_window_and_only_once(behind: Behind):
     clock = Clock()
     edge = await start_edge(
-        behind, clock, bff_auth="signed-header", bff_portal_keys=f"portal-1={PORTAL_KEY}"
+        behind, clock, auth="signed-header", bff_portal_keys=f"portal-1={PORTAL_KEY}"
     )
     edge.world.clear()
     signed = Signed("POST", "/v1/milvus", "alice", BODY)
@@ -107,7 +107,7 @@ async def test_a_signature_lives_for_its_window_and_only_once(behind: Behind):
 async def test_a_disabled_user_is_refused_even_when_signed(behind: Behind):
     edge = await start_edge(
         behind,
-        bff_auth="signed-header",
+        auth="signed-header",
         bff_portal_keys=f"p={PORTAL_KEY}",
         bff_disabled_users="mallory",
     )
