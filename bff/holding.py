@@ -65,22 +65,31 @@ async def _watched(
 
 
 async def with_address(
-    backends: Backends, cluster: cluster_pb2.Cluster, seconds: float
+    backends: Backends, cluster: cluster_pb2.Cluster, seconds: float, *, stale: bool
 ) -> cluster_pb2.Cluster:
-    """The cluster once its elastic address is known, or as it is after `seconds`."""
-    asked = registry_pb2.GetClusterRequest(user=cluster.user, milvus_name=cluster.milvus_name)
-    latest = cluster
-    try:
-        async with asyncio.timeout(seconds):
-            while _awaits_address(latest):
-                await asyncio.sleep(_LOOK_SECONDS)
-                latest = (await backends.registry.GetCluster(asked)).cluster
-    except TimeoutError:
-        pass
-    except KiteError as failed:
-        # The create itself is done and must be answered.
-        _log.warning("looking for an address broke off", why=str(failed))
+    """The cluster once its elastic address is known, or as it is after `seconds`.
+
+    `stale` = time has passed since `cluster` was read, so it is read again in any case.
+    """
+    latest = await _present(backends, cluster) if stale else cluster
+    deadline = asyncio.get_running_loop().time() + seconds
+    while _awaits_address(latest) and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(_LOOK_SECONDS)
+        latest = await _present(backends, latest)
     return latest
+
+
+async def _present(backends: Backends, cluster: cluster_pb2.Cluster) -> cluster_pb2.Cluster:
+    """The cluster as it is now; as it was when the registry does not tell.
+
+    What the caller asked for is done and must be answered, whatever happens to this look.
+    """
+    asked = registry_pb2.GetClusterRequest(user=cluster.user, milvus_name=cluster.milvus_name)
+    try:
+        return (await backends.registry.GetCluster(asked)).cluster
+    except KiteError as failed:
+        _log.warning("a cluster could not be read again", why=str(failed))
+        return cluster
 
 
 def _awaits_address(cluster: cluster_pb2.Cluster) -> bool:

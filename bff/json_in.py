@@ -59,7 +59,7 @@ def create(body: JsonObject) -> Create:
     public = _switch(body, "allow-public")
     meant: Json = {
         "milvus-name": name,
-        "milvus-type": milvus_type,
+        "milvus-type": milvus_type.lower(),
         "disk-size": disk,
         "address-mode": int(mode),
         "ip-ranges": [[r.source_ip, r.port_type, r.note, r.expires_at_ms] for r in ranges],

@@ -8,7 +8,7 @@ pass the strict parser. Pure.
 from bff.strict_json import JsonObject, parse
 from kite.errors import Malformed
 
-_OPENERS, _CLOSERS = "[{", "]}"
+_OPENERS, _CLOSERS = ("[", "{"), ("]", "}")
 
 
 def read(text: str) -> JsonObject:
@@ -35,7 +35,7 @@ def mend(text: str) -> str:
     Offsets stay: a trailing comma becomes a blank, a lacking one takes the place of a blank.
     """
     out = list(text)
-    last, last_at = "", -1
+    before, last, last_at = "", "", -1
     quoted = escaped = False
     for at, letter in enumerate(text):
         if quoted:
@@ -43,12 +43,12 @@ def mend(text: str) -> str:
             continue
         if letter.isspace():
             continue
-        if letter in _CLOSERS and last == ",":
+        if letter in _CLOSERS and last == "," and before not in _OPENERS:
             out[last_at] = " "
         elif letter == "{" and last == "}":
             _put_comma(out, last_at)
         quoted = letter == '"'
-        last, last_at = letter, at
+        before, last, last_at = last, letter, at
     return "".join(out)
 
 

@@ -19,6 +19,7 @@ from kite.rpc.caller import new_request_id
 from kite.telemetry import logs
 
 _log = logs.get(__name__)
+_CONTINUE = "100-continue"
 
 
 class Connection(RequestHandler):
@@ -44,8 +45,9 @@ class Connection(RequestHandler):
         super().connection_lost(exc)
 
     def _idle(self) -> bool:
-        """No request is in work, so what arrives belongs to a head."""
-        return not self._messages and self._current_request is None
+        """No request is in work or about to be, so what arrives belongs to a head."""
+        waiting = self._waiter is not None and not self._waiter.done()
+        return waiting or self._request_count == 0
 
     def _stop_clock(self) -> None:
         if self._head_clock is not None:
@@ -89,7 +91,7 @@ def _named(status: int, exc: BaseException | None) -> KiteError:
 
 
 class Server(web.Server):
-    """Makes `Connection`s; refusals from outside the application (Expect) get a face as well."""
+    """Makes `Connection`s; an expectation nobody can meet is refused before the application."""
 
     def __init__(self, inner: web.Server, *, head_seconds: float, **kwargs: Any) -> None:
         self._inner = inner.request_handler
@@ -97,11 +99,13 @@ class Server(web.Server):
         self._head_seconds = head_seconds
 
     async def _answer(self, request: BaseRequest) -> web.StreamResponse:
-        try:
-            return await self._inner(request)
-        except web.HTTPException as refused:
-            named = failures.of_http(refused)
-            return failures.face(named, request_id=new_request_id()).response()
+        # aiohttp's own refusal of other expectations fails on bytes that are no UTF-8.
+        if request.headers.get("Expect", _CONTINUE).lower() != _CONTINUE:
+            refused = Malformed(
+                f"only Expect: {_CONTINUE} is understood", reason="EXPECTATION_FAILED"
+            )
+            return failures.face(refused, request_id=new_request_id()).response()
+        return await self._inner(request)
 
     def __call__(self) -> RequestHandler:
         return Connection(self, head_seconds=self._head_seconds, loop=self._loop, **self._kwargs)

@@ -117,14 +117,20 @@ def of_http(raised: web.HTTPException) -> KiteError:
             )
         case web.HTTPNotFound():
             return no_such_route()
-        case web.HTTPExpectationFailed():
-            return errors.Malformed(
-                "only Expect: 100-continue is understood", reason="EXPECTATION_FAILED"
-            )
-        case web.HTTPClientError():
-            return errors.Malformed("the request is not understood", reason="MALFORMED_HTTP")
         case _:
+            # Nothing of ours raises another one.
             return errors.Internal()
+
+
+def in_our_words(failed: KiteError) -> KiteError:
+    """A refusal of something that has another name on the wire behind than in HTTP."""
+    if failed.reason in {"INVALID_PAGE_TOKEN", "INVALID_PAGE_SIZE"}:
+        return errors.InvalidRequest(
+            "page-token is not one that this listing gave; start from the first page",
+            reason="INVALID_PAGE",
+            field="/page-token",
+        )
+    return failed
 
 
 def no_such_route() -> errors.NotFound:

@@ -1,5 +1,6 @@
 """How much one user, and all together, may ask at a time."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Rate:
         bucket.tokens = self._filled(bucket, now)
         bucket.at = now
         if bucket.tokens < 1:
-            seconds = int((1 - bucket.tokens) / self._per_second) + 1
+            seconds = max(1, math.ceil((1 - bucket.tokens) / self._per_second))
             raise RateLimited(f"too many requests; try again in {seconds} s", retry_after=seconds)
         bucket.tokens -= 1
         if len(self._buckets) > _PRUNE_AT:

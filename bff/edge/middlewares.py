@@ -37,7 +37,6 @@ from kite.errors import (
     Forbidden,
     Internal,
     KiteError,
-    Malformed,
     NotFound,
 )
 from kite.rpc import caller
@@ -100,6 +99,7 @@ async def faced(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _faced(request: web.Request, failed: KiteError | web.HTTPException) -> web.Response:
     named_failure = failures.of_http(failed) if isinstance(failed, web.HTTPException) else failed
+    named_failure = failures.in_our_words(named_failure)
     route = request.get(ROUTE)
     if isinstance(named_failure, NotFound) and named_failure.reason != "NO_SUCH_ROUTE" and route:
         named_failure = failures.absent(route.noun)
@@ -111,8 +111,6 @@ def _faced(request: web.Request, failed: KiteError | web.HTTPException) -> web.R
 @web.middleware
 async def identified(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Also finds the route; what has none is answered without asking who it is."""
-    if not request.headers.get("Host"):
-        raise Malformed("the Host header is missing", reason="MALFORMED_HTTP")
     route = _route(request)
     if route is None:
         return await handler(request)

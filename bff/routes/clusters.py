@@ -72,7 +72,7 @@ async def change(request: web.Request) -> web.Response:
     """Refuse the one change that will never be possible; say so in words."""
     wanted = json_in.changed_type(body_of(request))
     cluster = await _found(request, name_of(request))
-    if wanted != cluster.spec.milvus_type:
+    if wanted.lower() != cluster.spec.milvus_type.lower():
         raise WrongState(
             "milvus-type cannot change after create; make another cluster",
             reason="TYPE_IMMUTABLE",

@@ -65,8 +65,10 @@ async def _answer(
 ) -> web.Response:
     backends, settings = backends_of(request), settings_of(request)
     operation = await holding.until_ended(backends, answer.operation, wait.seconds)
-    cluster = await holding.with_address(backends, answer.cluster, settings.bff_url_seconds)
     holding.check(operation)
+    cluster = await holding.with_address(
+        backends, answer.cluster, settings.bff_url_seconds, stale=wait.seconds > 0
+    )
     password = _password(request, answer) if _first(request, answer) else ""
     body = json_out.created(cluster, operation, password=password)
     return answered(body, _status(answer, done=holding.succeeded(operation)), operation, wait)

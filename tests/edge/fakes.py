@@ -187,7 +187,7 @@ class FakeRegistry(registry_pb2_grpc.RegistryServiceServicer):
     async def ListClusters(self, request, context):
         await self.world.trip(request)
         if request.page_token and not request.page_token.isdecimal():
-            raise InvalidRequest("not a token of ours", reason="INVALID_PAGE")
+            raise InvalidRequest("not a token of ours", reason="INVALID_PAGE_TOKEN")
         mine = [c for (u, _), c in sorted(self.world.clusters.items()) if request.user in ("", u)]
         start = int(request.page_token or 0)
         end = start + request.page_size

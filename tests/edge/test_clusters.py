@@ -66,7 +66,7 @@ async def test_an_address_that_does_not_come_is_told(behind):
 
 
 async def test_a_registry_that_goes_away_while_held_does_not_undo_the_answer(behind):
-    edge = await start_edge(behind, bff_url_seconds=5)
+    edge = await start_edge(behind, bff_url_seconds=1)
     edge.world.clear()
     edge.world.url_after_reads = 1_000_000
     asked = asyncio.create_task(edge.create())

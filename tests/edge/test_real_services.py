@@ -1,0 +1,244 @@
+"""The edge in front of the real registry and the real whitelist service on the strict EC2."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+
+from bff.app import serve
+from bff.settings import Settings
+from kite.clock import SystemClock
+from kite.rpc.client import connect
+from kite.rpc.server import RpcServer
+from kite.v1 import (
+    cluster_pb2,
+    controller_pb2,
+    controller_pb2_grpc,
+    operation_pb2,
+    registry_pb2,
+    registry_pb2_grpc,
+)
+from localcloud.strict.inproc import running
+from registry_svc.app import assemble
+from registry_svc.settings import Settings as RegistrySettings
+from registry_svc.store import open_store
+from tests.edge import catalogue, http
+from tests.edge.conftest import SECRET
+from whitelist_svc import app as whitelist_app
+from whitelist_svc.settings import Settings as WhitelistSettings
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+USERS = itertools.count()
+A = {"source-ip": "115.236.166.154/32", "port-type": "miluvs-port"}
+
+
+@dataclass
+class Real:
+    port: int
+    controller: controller_pb2_grpc.ControllerServiceAsyncStub
+    registry: registry_pb2_grpc.RegistryServiceAsyncStub
+
+    async def ask(self, method: str, target: str, body: object = None, **how) -> http.Answer:
+        return await http.raw(self.port, http.request(method, target, body, **how))
+
+
+@pytest.fixture(scope="module")
+def ec2() -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch, running() as api:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            patch.setenv(name, "kite")
+        yield api.endpoint
+
+
+@pytest_asyncio.fixture(loop_scope="package", scope="module")
+async def real(tmp_path_factory, ec2: str) -> AsyncIterator[Real]:
+    folder = tmp_path_factory.mktemp("registry")
+    settings = RegistrySettings(registry_folder=folder, registry_clusters_per_user=5)
+    store = open_store(settings)
+    registry = assemble(store, settings, SystemClock())
+    servers = [RpcServer("127.0.0.1:0") for _ in range(2)]
+    for part in registry.parts:
+        servers[0].add(*part)
+    registry_at = f"127.0.0.1:{await servers[0].start()}"
+    whitelist = whitelist_app.build(
+        WhitelistSettings(registry=registry_at, ec2_endpoint=ec2, region="us-east-1")
+    )
+    whitelist.add_to(servers[1])
+    whitelist_at = f"127.0.0.1:{await servers[1].start()}"
+    edge = await serve(
+        Settings(
+            secret=SECRET,
+            bff_listen="127.0.0.1:0",
+            bff_url_seconds=0,
+            bff_drain_seconds=0.01,
+            bff_disabled_users="mallory",
+            bff_burst=1_000_000,
+            registry=registry_at,
+            whitelist=whitelist_at,
+            provisioner=registry_at,
+        )
+    )
+    channel = connect(registry_at, name="registry")
+    yield Real(
+        edge.port,
+        controller_pb2_grpc.ControllerServiceStub(channel),
+        registry_pb2_grpc.RegistryServiceStub(channel),
+    )
+    await channel.close()
+    await edge.stop()
+    registry.broadcast.stop()
+    for server in reversed(servers):
+        await server.drain(0)
+    await whitelist.close()
+    registry.threads.close()
+    store.close()
+
+
+@pytest.fixture
+def user() -> str:
+    return f"user-{next(USERS)}"
+
+
+@pytest.mark.parametrize("case", catalogue.ALL, ids=str)
+async def test_the_catalogue_holds_with_the_real_services(
+    real: Real, user: str, case: catalogue.Case
+):
+    before = case not in (*catalogue.CREATE, *catalogue.READS)
+    if before:
+        await real.ask("POST", "/v1/clusters", catalogue.GOOD, user=user)
+    data = case.data.replace(b"username: alice\r\n", f"username: {user}\r\n".encode())
+    answer = await http.raw(real.port, data)
+    assert (answer.status, answer.json["reason"]) == (case.status, case.reason), answer.json
+    assert len((await real.ask("GET", "/v1/clusters", user=user)).json["clusters"]) == before
+
+
+async def test_create_read_list_delete(real: Real, user: str):
+    created = await real.ask("POST", "/v1/milvus", catalogue.GOOD, user=user)
+    again = await real.ask("POST", "/v1/milvus", catalogue.GOOD, user=user)
+    assert (created.status, again.status) == (202, 200)
+    assert ("credentials" in created.json, "credentials" in again.json) == (True, False)
+    read = await real.ask("GET", "/v1/clusters/search-cats", user=user)
+    assert (read.json["username"], read.json["disk-size"]) == (user, 50)
+    operation = await real.ask("GET", created.headers["location"], user=user)
+    assert (operation.json["type"], operation.json["status"]) == ("create-cluster", "pending")
+    story = await real.ask("GET", "/v1/clusters/search-cats/events", user=user)
+    assert story.json["events"]
+    deleted = await real.ask("DELETE", "/v1/milvus?milvus-name=search-cats", user=user)
+    assert (deleted.status, deleted.json["status"]) == (202, "deleting")
+    taken = await real.ask("POST", "/v1/milvus", catalogue.GOOD, user=user)
+    assert (taken.status, taken.reason) == (409, "CLUSTER_DELETING")
+
+
+async def test_twenty_creates_at_once_are_one_cluster(real: Real, user: str):
+    answers = await asyncio.gather(
+        *(real.ask("POST", "/v1/milvus", catalogue.GOOD, user=user) for _ in range(20))
+    )
+    assert sorted(answer.status for answer in answers) == [200] * 19 + [202]
+    assert sum("credentials" in answer.json for answer in answers) == 1
+    assert len({answer.json["operation-id"] for answer in answers}) == 1
+
+
+async def test_other_bodies_and_keys_are_told_apart(real: Real, user: str):
+    key = [("Idempotency-Key", f"key-of-{user}")]
+    await real.ask("POST", "/v1/clusters", catalogue.GOOD, user=user, headers=key)
+    bigger = {**catalogue.GOOD, "disk-size": 51}
+    taken = await real.ask("POST", "/v1/clusters", bigger, user=user)
+    assert (taken.status, taken.reason) == (409, "NAME_TAKEN")
+    other = {**catalogue.GOOD, "milvus-name": "other-cats"}
+    reused = await real.ask("POST", "/v1/clusters", other, user=user, headers=key)
+    assert (reused.status, reused.reason) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+async def test_a_full_quota_is_told(real: Real, user: str):
+    for number in range(5):
+        body = {**catalogue.GOOD, "milvus-name": f"cats-{number}"}
+        assert (await real.ask("POST", "/v1/clusters", body, user=user)).status == 202
+    over = await real.ask("POST", "/v1/clusters", catalogue.GOOD, user=user)
+    assert (over.status, over.reason) == (403, "QUOTA_EXCEEDED")
+    first = (await real.ask("GET", "/v1/clusters?page-size=3", user=user)).json
+    token = first["next-page-token"]
+    rest = await real.ask("GET", f"/v1/clusters?page-size=3&page-token={token}", user=user)
+    names = [one["milvus-name"] for one in first["clusters"] + rest.json["clusters"]]
+    assert names == [f"cats-{number}" for number in range(5)]
+
+
+async def test_a_stale_revision_is_refused(real: Real, user: str):
+    await real.ask("POST", "/v1/clusters", catalogue.GOOD, user=user)
+    read = await real.ask("GET", "/v1/clusters/search-cats", user=user)
+    stale = [("If-Match", '"999"')]
+    fresh = [("If-Match", read.headers["etag"])]
+    path = "/v1/clusters/search-cats"
+    refused = await real.ask("DELETE", path, user=user, headers=stale)
+    assert (refused.status, refused.reason) == (412, "REVISION_MISMATCH")
+    assert (await real.ask("DELETE", path, user=user, headers=fresh)).status == 202
+
+
+async def test_a_whitelist_at_birth_is_canonical(real: Real, user: str):
+    body = {**catalogue.GOOD, "ip-ranges": [{**A, "source-ip": "115.236.166.154"}, A]}
+    created = await real.ask("POST", "/v1/clusters", body, user=user)
+    assert created.status == 202
+    assert not any("nobody" in notice for notice in created.json["notices"])
+    asked = registry_pb2.GetClusterRequest(user=user, milvus_name="search-cats")
+    rules = (await real.registry.GetCluster(asked)).cluster.whitelist.rules
+    assert [rule.source_ip for rule in rules] == ["115.236.166.154/32"]
+
+
+async def test_a_whitelist_is_kept_until_there_is_a_group(real: Real, user: str):
+    await real.ask("POST", "/v1/milvus", catalogue.GOOD, user=user)
+    body = {"milvus-name": "search-cats", "ip-ranges": [A]}
+    put = await real.ask("PUT", "/v1/whitelist", body, user=user)
+    assert (put.status, put.json["ip-ranges"]) == (200, [A])
+    assert any("no security group yet" in notice for notice in put.json["notices"])
+    got = await real.ask("GET", "/v1/whitelist?milvs-name=search-cats", user=user)
+    assert got.json["ip-ranges"] == [A]
+    stale = [("If-Match", '"99"')]
+    path = "/v1/clusters/search-cats/whitelist"
+    refused = await real.ask("PUT", path, {"ip-ranges": []}, user=user, headers=stale)
+    assert (refused.status, refused.reason) == (412, "REVISION_MISMATCH")
+    fresh = [("If-Match", got.headers["etag"])]
+    emptied = await real.ask("PUT", path, {"ip-ranges": []}, user=user, headers=fresh)
+    assert (emptied.status, emptied.json["ip-ranges"]) == (200, [])
+    done = await real.ask("GET", f"/v1/operations/{emptied.json['operation-id']}", user=user)
+    assert (done.json["type"], done.json["status"]) == ("set-whitelist", "succeeded")
+    await real.ask("DELETE", "/v1/milvus", {"milvus-name": "search-cats"}, user=user)
+    late = await real.ask("PUT", path, {"ip-ranges": [A]}, user=user)
+    assert (late.status, late.reason) == (409, "CLUSTER_DELETING")
+
+
+async def test_an_operation_is_held_until_the_loop_ends_it(real: Real, user: str):
+    body = catalogue.GOOD
+    held = asyncio.create_task(real.ask("POST", "/v1/clusters?wait=30", body, user=user))
+    while (await real.ask("GET", "/v1/clusters", user=user)).json["clusters"] == []:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
+    cluster_id = await _run_to_the_end(real, user)
+    answer = await held
+    assert (answer.status, answer.json["milvus-url"]) == (201, "host.test")
+    document = (await real.ask("GET", "/v1/clusters/search-cats", user=user)).json
+    assert (document["cluster-id"], document["status"]) == (cluster_id, "running")
+
+
+async def _run_to_the_end(real: Real, user: str) -> str:
+    claim = controller_pb2.ClaimRequest(holder="test", most=100, lease_seconds=30)
+    claimed = (await real.controller.Claim(claim)).claimed
+    mine = next(one for one in claimed if one.cluster.user == user)
+    operation = mine.operation
+    operation.state = operation_pb2.OPERATION_STATE_SUCCEEDED
+    status = cluster_pb2.ClusterStatus(
+        state=cluster_pb2.CLUSTER_STATE_RUNNING, milvus_url="host.test", milvus_port="19530"
+    )
+    await real.controller.Commit(
+        controller_pb2.CommitRequest(
+            holder="test",
+            cluster_id=mine.cluster.cluster_id,
+            fence=mine.fence,
+            status=status,
+            operation=operation,
+            release=True,
+        )
+    )
+    return mine.cluster.cluster_id
