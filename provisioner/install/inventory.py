@@ -1,7 +1,7 @@
 """The inventory of a job. Pure: job in, YAML text out, or BadJob.
 
-Only ids and checked values get in, never a user's text; and every string is marked `!unsafe`, so
-that Ansible takes it literally even if it looks like a template.
+Only ids and checked values get in, never a user's text; and the whole is marked `!unsafe`, so that
+Ansible takes every string literally even if it looks like a template.
 """
 
 import ipaddress
@@ -124,17 +124,26 @@ def known_hosts(job: InstallJob, settings: InstallSettings) -> str:
     return "".join(f"{name} {key}\n" for name, key in zip(names, keys, strict=True))
 
 
-def as_yaml(tree: Tree, depth: int = 0) -> str:
-    """Block YAML in which every string is literal to Ansible."""
+def as_yaml(tree: Tree) -> str:
+    """A YAML document of which no string is ever a template to Ansible.
+
+    The tag stands before the whole: on a single string Ansible would guess the type again and
+    make a number of a checksum that has digits only.
+    """
+    return f"--- !unsafe\n{_block(tree, 0)}" if tree else "--- !unsafe {}\n"
+
+
+def _block(tree: Tree, depth: int) -> str:
     lines = []
     for key, value in tree.items():
-        indent = "  " * depth + _quoted(key) + ":"
+        start = "  " * depth + _quoted(key) + ":"
         if isinstance(value, Mapping):
-            lines.append(f"{indent}\n{as_yaml(value, depth + 1)}" if value else f"{indent} {{}}\n")
+            below = f"\n{_block(value, depth + 1)}" if value else " {}\n"
+            lines.append(start + below)
         elif isinstance(value, str):
-            lines.append(f"{indent} !unsafe {_quoted(value)}\n")
+            lines.append(f"{start} {_quoted(value)}\n")
         else:
-            lines.append(f"{indent} {str(value).lower()}\n")
+            lines.append(f"{start} {str(value).lower()}\n")
     return "".join(lines)
 
 

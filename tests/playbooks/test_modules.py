@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 from ansible.module_utils.kite_block import Disk, choose, link_of_volume
-from ansible.module_utils.kite_host import Refused
+from ansible.module_utils.kite_host import Refused, telling
 from ansible.module_utils.kite_unpack import (
     BadArchive,
     pack_tar,
@@ -91,6 +91,27 @@ def test_a_host_is_settled_only_when_nothing_differs(old, new, word):
 )
 def test_waiting_ends_when_the_unit_is_dead(state, over):
     assert dead(state) is over
+
+
+DUMP = """panic: disk is gone
+
+goroutine 1 [running]:
+main.main()
+\t/go/src/main.go:7 +0x1d
+github.com/milvus-io/milvus/pkg/log.(*textIOCore).Write(0xc000194e40, {0x0, 0x1}, ...)
+created by net/http.(*Server).Serve
+rax    0x0
+rip    0x4ada220
+milvus.service: Main process exited, code=killed, status=6/ABRT
+[2026/11/23 14:50:15.154 +00:00] [ERROR] [rootcoord/root_coord.go:717] ["retry func failed"]"""
+
+
+def test_the_cause_is_not_buried_under_frames():
+    assert [line.split()[0] for line in telling(DUMP.splitlines())] == [
+        "panic:",
+        "milvus.service:",
+        "[2026/11/23",
+    ]
 
 
 def archive(*members):

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -20,6 +21,10 @@ if t.TYPE_CHECKING:
 
 LOCK = Path("/run/kite-install.lock")
 JOURNAL_LINES = 25
+FRAME = re.compile(
+    r"^(\t|goroutine \d|created by |r[a-z0-9]{1,2} +0x|(rip|rflags|cs|fs|gs) +0x"
+    r"|[\w.\-/*()\[\]{}·%@]+\(.*\)$|[\w./-]+\.\S*\(.*\)$)"
+)
 
 
 class Refused(Exception):
@@ -136,8 +141,13 @@ def put(path: str, text: str, mode: int, *, pretend: bool) -> bool:
     return not same
 
 
+def telling(lines: t.Sequence[str]) -> list[str]:
+    """The lines a reader needs: a dying Go program buries its cause under hundreds of frames."""
+    return [line[:400] for line in lines if line.strip() and not FRAME.match(line)]
+
+
 def journal_tail(unit: str) -> list[str]:
-    """The last lines a unit wrote, for the reader who has to find out why."""
-    argv = ["journalctl", "--unit", unit, "--no-pager", "--output", "cat"]
-    done = run(*argv, "--lines", str(JOURNAL_LINES), check=False, timeout=20)
-    return [line[:400] for line in done.stdout.splitlines()]
+    """The last telling lines a unit wrote, for the reader who has to find out why it died."""
+    argv = ["journalctl", "--unit", unit, "--no-pager", "--output", "cat", "--lines", "3000"]
+    done = run(*argv, check=False, timeout=20)
+    return telling(done.stdout.splitlines())[-JOURNAL_LINES:]

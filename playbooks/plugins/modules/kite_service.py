@@ -46,6 +46,15 @@ def dead(state: dict[str, str]) -> bool:
     return state["ActiveState"] == "failed" or int(state.get("NRestarts") or 0) >= DEATHS
 
 
+def death(unit: str, state: dict[str, str]) -> str:
+    """How it ended, in a sentence."""
+    if state["ActiveState"] == "failed":
+        return "{} died: {}, exit status {}".format(
+            unit, state.get("Result"), state.get("ExecMainStatus")
+        )
+    return "{} keeps dying, {} times by now".format(unit, state.get("NRestarts"))
+
+
 def healthy(url: str) -> bool:
     """One question with a short patience."""
     try:
@@ -64,10 +73,7 @@ def wait(unit: str, url: str, seconds: int) -> None:
         if now > look:
             state, look = status(unit), now + 0.5
             if dead(state):
-                words = "{} died ({}, exit status {})".format(
-                    unit, state.get("Result"), state.get("ExecMainStatus")
-                )
-                raise Refused("UNIT_FAILED", words, journal=journal_tail(unit))
+                raise Refused("UNIT_FAILED", death(unit, state), journal=journal_tail(unit))
         if now > until:
             words = f"{unit} does not answer at {url} after {seconds} s"
             raise Refused("NOT_HEALTHY", words, journal=journal_tail(unit))
