@@ -6,6 +6,7 @@ what it needs after a crash.
 """
 
 import base64
+import struct
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -38,14 +39,32 @@ def password(secret: str, cluster_id: str, *, version: int = 1) -> str:
 
 
 def ssh_key(secret: str, purpose: str, *ids: str) -> SshKey:
-    """Deterministic SSH key: `login` per install, `host` per node token."""
-    key = Ed25519PrivateKey.from_private_bytes(derive(secret, f"ssh-{purpose}", *ids))
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.OpenSSH,
-        serialization.NoEncryption(),
-    )
-    public = key.public_key().public_bytes(
+    """Deterministic SSH key: `login` per install, `host` per node token.
+
+    The private half is written here byte by byte (OpenSSH, PROTOCOL.key): libraries put a random
+    check number into it, and a launch repeated with other user data is refused by EC2.
+    """
+    seed = derive(secret, f"ssh-{purpose}", *ids)
+    key = Ed25519PrivateKey.from_private_bytes(seed).public_key()
+    point = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    public = key.public_bytes(
         serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-    )
-    return SshKey(private, public.decode())
+    ).decode()
+    return SshKey(_openssh_private(seed, point), public)
+
+
+def _openssh_private(seed: bytes, point: bytes) -> bytes:
+    kind = _field(b"ssh-ed25519")
+    check = point[:4]
+    inner = check + check + kind + _field(point) + _field(seed + point) + _field(b"")
+    inner += bytes(range(1, 1 + -len(inner) % 8))
+    head = b"openssh-key-v1\0" + _field(b"none") + _field(b"none") + _field(b"")
+    whole = head + struct.pack(">I", 1) + _field(kind + _field(point)) + _field(inner)
+    text = base64.b64encode(whole).decode()
+    lines = [text[at : at + 70] for at in range(0, len(text), 70)]
+    begin, end = (f"-----{word} OPENSSH PRIVATE KEY-----" for word in ("BEGIN", "END"))
+    return "\n".join([begin, *lines, end, ""]).encode()
+
+
+def _field(content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + content

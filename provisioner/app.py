@@ -4,8 +4,9 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
@@ -24,9 +25,10 @@ from provisioner.installs import Installs, Secrets
 from provisioner.loop import Loop, Pace
 from provisioner.milvus.probe import MilvusProbe
 from provisioner.provisioner_rpc import ProvisionerRpc
+from provisioner.reach import ssh_answers
 from provisioner.registry import RegistryClient
 from provisioner.settings import Settings
-from provisioner.world import Ec2World
+from provisioner.world import Ec2World, Probe
 
 SERVICE = "kite.v1.ProvisionerService"
 Servicer = tuple[Callable[[Any, grpc.aio.Server], None], Any, str]
@@ -59,31 +61,36 @@ class App:
         await asyncio.gather(*(channel.close() for channel in self.channels))
 
 
-def build(
-    settings: Settings,
-    *,
-    clients: Callable[[], Clients] | None = None,
-    registry: grpc.aio.Channel | None = None,
-    whitelist: grpc.aio.Channel | None = None,
-    installer: InstallerLike | None = None,
-    probe: MilvusProbe | None = None,
-    clock: Clock | None = None,
-    holder: str = "",
-) -> App:
-    """The service; what is not given is made from the settings."""
-    clock = clock or SystemClock()
-    registry = registry or client.connect(settings.registry, name="registry")
-    whitelist = whitelist or client.connect(settings.whitelist, name="whitelist")
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a test may bring in the place of the real thing; None = made from the settings."""
+
+    clients: Callable[[], Clients] | None = None
+    registry: grpc.aio.Channel | None = None
+    whitelist: grpc.aio.Channel | None = None
+    installer: InstallerLike | None = None
+    probe: Probe | None = None
+    ssh: Callable[[str], Awaitable[bool]] | None = None
+    clock: Clock | None = None
+    holder: str = ""
+
+
+def build(settings: Settings, parts: Parts | None = None) -> App:
+    """The service over EC2, the registry, the whitelist service and Ansible."""
+    parts = parts or Parts()
+    clock = parts.clock or SystemClock()
+    registry = parts.registry or client.connect(settings.registry, name="registry")
+    whitelist = parts.whitelist or client.connect(settings.whitelist, name="whitelist")
     secret = settings.secret.get_secret_value()
-    ec2 = Ec2(clients or (lambda: ec2_client.build(settings.region, settings.ec2_endpoint)), clock)
+    ec2 = Ec2(parts.clients or _clients(settings), clock)
     installs = Installs(
-        installer or Installer(settings.install_settings),
+        parts.installer or Installer(settings.install_settings),
         Secrets(settings.install, secret),
         settings.variables,
     )
     records = RegistryClient(
         registry,
-        holder=holder or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+        holder=parts.holder or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
         lease_seconds=settings.provisioner_lease_seconds,
         clock=clock,
     )
@@ -94,12 +101,16 @@ def build(
         registry=records,
         groups=Groups(whitelist),
         installs=installs,
-        probe=probe or MilvusProbe(),
-        ssh_port=settings.provisioner_ssh_port,
+        probe=parts.probe or MilvusProbe(),
+        ssh=parts.ssh or partial(ssh_answers, port=settings.provisioner_ssh_port),
     )
     loop = Loop(world, records, clock, settings.limits, _pace(settings))
     rpc = ProvisionerRpc(installs, loop.nudge)
     return App(rpc, loop, world, ec2, installs, (registry, whitelist))
+
+
+def _clients(settings: Settings) -> Callable[[], Clients]:
+    return lambda: ec2_client.build(settings.region, settings.ec2_endpoint)
 
 
 def _wanted(settings: Settings) -> network.Wanted:

@@ -72,9 +72,10 @@ def _no_capacity(node: Node, limits: Limits, now: int) -> Node:
 
 
 def _used_up(node: Node, now: int) -> Node:
-    """The token belongs to a machine that ended: the attempt is spent, and counts."""
+    """The token belongs to a machine that ends: the attempt is spent, and counts.
+
+    The intent stays, so that the machine is looked for and its end is seen first.
+    """
     launches = (*nodes.recent(node, now), now)
     why = "the machine of this attempt ended before it was written down"
-    return replace(
-        node, retiring=True, intent=None, why=why, reason="INSTANCE_LOST", launches_ms=launches
-    )
+    return replace(node, retiring=True, why=why, reason="INSTANCE_LOST", launches_ms=launches)

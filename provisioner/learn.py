@@ -14,15 +14,17 @@ from provisioner.limits import Limits
 from provisioner.plan import (
     Action,
     Allocate,
+    Associate,
     CloseGroups,
     DropGroups,
+    DropKey,
     EnsureGroups,
     ImportKey,
     Launch,
     Release,
 )
 from provisioner.record import Address, Node, NodeState, Record
-from provisioner.removal import GROUPS_DROPPED, WHITELIST_CLOSED
+from provisioner.removal import BASE_DROPPED, GROUPS_DROPPED, KEY_DROPPED, WHITELIST_CLOSED
 from provisioner.status import CLOUD_ANSWERS, with_condition
 
 Results = tuple[tuple[Action, Outcome | KiteError], ...]
@@ -49,8 +51,8 @@ def _came(record: Record, action: Action, outcome: Outcome, now: int) -> Record:
             return _launched(record, action, instance.instance_id, now)
         case Associated(association_id):
             return replace(record, address=replace(record.address, association_id=association_id))
-        case Dropped(remaining, why):
-            return _dropped(record, remaining, why, now)
+        case Dropped():
+            return _dropped(record, action, outcome, now)
         case _:
             return _done(record, action, now)
 
@@ -59,17 +61,25 @@ def _done(record: Record, action: Action, now: int) -> Record:
     match action:
         case CloseGroups():
             return with_condition(record, WHITELIST_CLOSED, ok=True, now=now)
+        case DropKey():
+            return with_condition(record, KEY_DROPPED, ok=True, now=now)
         case Release():
             return replace(record, address=Address())
         case _:
             return record
 
 
-def _dropped(record: Record, remaining: tuple[str, ...], why: str, now: int) -> Record:
-    reason = "GROUPS_IN_USE" if remaining else ""
-    return with_condition(
-        record, GROUPS_DROPPED, ok=not remaining, now=now, reason=reason, description=why
-    )
+def _dropped(record: Record, action: Action, dropped: Dropped, now: int) -> Record:
+    over = not dropped.remaining
+    reason = "" if over else "GROUPS_IN_USE"
+    kinds = [GROUPS_DROPPED]
+    if isinstance(action, DropGroups) and action.last_cluster:
+        kinds.append(BASE_DROPPED)
+    for kind in kinds:
+        record = with_condition(
+            record, kind, ok=over, now=now, reason=reason, description=dropped.why
+        )
+    return record
 
 
 def _launched(record: Record, action: Action, instance_id: str, now: int) -> Record:
@@ -104,6 +114,8 @@ def _refused(record: Record, action: Action, error: KiteError, limits: Limits, n
             return replace(record, groups=()) if group_missing(error) else record
         case Allocate() | EnsureGroups() | ImportKey() if isinstance(error, FOR_GOOD):
             return _none_can_start(record, error, now)
+        case Associate() if isinstance(error, FOR_GOOD) and not _not_yet(error):
+            return _no_address(record, action, error, now)
         case CloseGroups():
             return _waiting(record, WHITELIST_CLOSED, error, now)
         case DropGroups():
@@ -129,14 +141,39 @@ def _none_can_start(record: Record, error: KiteError, now: int) -> Record:
     return replace(record, nodes=tuple(one(node) for node in record.nodes))
 
 
+def _not_yet(error: KiteError) -> bool:
+    """The machine is not where its address can follow; the next look tells."""
+    code = error.context.get("aws-code", "")
+    return code.startswith(("InvalidInstanceID", "Incorrect"))
+
+
+def _no_address(record: Record, action: Associate, error: KiteError, now: int) -> Record:
+    """A machine that can never have the address is of no use."""
+
+    def one(node: Node) -> Node:
+        growing = node.state in {NodeState.STARTING, NodeState.LOADING}
+        if node.instance_id != action.instance_id or not growing:
+            return node
+        return nodes.failed(node, error.description, error.reason, now, machine=True)
+
+    return replace(record, nodes=tuple(one(node) for node in record.nodes))
+
+
 def _cloud_condition(record: Record, results: Results, now: int) -> Record:
-    told = (*FOR_GOOD, NoCapacity)
-    silent = [o for _, o in results if isinstance(o, KiteError) and not isinstance(o, told)]
+    """Troubles that no node tells about."""
+    silent = [o for a, o in results if isinstance(o, KiteError) and not _told(a, o)]
     if silent:
         return cloud_silent(record, silent[0], now)
     if record.condition(CLOUD_ANSWERS) is None and not results:
         return record
     return with_condition(record, CLOUD_ANSWERS, ok=True, now=now)
+
+
+def _told(action: Action, error: KiteError) -> bool:
+    if isinstance(error, NoCapacity):
+        return True
+    told = Launch | Allocate | EnsureGroups | ImportKey
+    return isinstance(error, FOR_GOOD) and isinstance(action, told)
 
 
 def cloud_silent(record: Record, error: KiteError, now: int) -> Record:

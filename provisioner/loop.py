@@ -15,11 +15,12 @@ from kite.telemetry import logs
 from provisioner import crash
 from provisioner.backoff import after_failures
 from provisioner.limits import Limits
-from provisioner.registry import Claim, Registry
+from provisioner.registry import Claim, Registry, Write
 from provisioner.turn import Turn
 from provisioner.world import World
 
 _log = logs.get(__name__)
+LET_GO_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class _Visit:
 
     fence: int
     until: float
+    claim: Claim
     task: "asyncio.Task[None]"
     woken: asyncio.Event
     reread: bool = False
@@ -76,10 +78,22 @@ class Loop:
                 group.create_task(self._renewing())
                 group.create_task(self._listening())
         finally:
-            tasks = [visit.task for visit in self._visits.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._let_go()
+
+    async def _let_go(self) -> None:
+        """End every visit and give its claim back, so that others need not wait for the lease."""
+        visits = list(self._visits.values())
+        for visit in visits:
+            visit.task.cancel()
+        await asyncio.gather(*(visit.task for visit in visits), return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LET_GO_SECONDS):
+                await asyncio.gather(
+                    *(self._release(visit.claim) for visit in visits), return_exceptions=True
+                )
+
+    async def _release(self, claim: Claim) -> None:
+        await self._registry.commit(claim, Write(claim.record, None, release=True))
 
     def nudge(self, cluster_id: str) -> None:
         """Look at this cluster now, if it is ours or due."""
@@ -120,7 +134,9 @@ class Loop:
             if cluster_id in self._visits:  # its lease ran out while it was still being visited
                 self._visits.pop(cluster_id).task.cancel()
             task = asyncio.create_task(self._visit(claim), name=f"visit-{cluster_id}")
-            self._visits[cluster_id] = _Visit(claim.fence, claim.until, task, asyncio.Event())
+            self._visits[cluster_id] = _Visit(
+                claim.fence, claim.until, claim, task, asyncio.Event()
+            )
 
     async def _renewing(self) -> None:
         while True:
@@ -185,7 +201,7 @@ class Loop:
             turned = await self._turn.take(claim)
             if turned.claim.record is not claim.record:
                 read_at = self._clock.monotonic()
-            claim = turned.claim
+            claim = visit.claim = turned.claim
             if turned.over:
                 return
             failures = failures + 1 if turned.troubled else 0

@@ -120,7 +120,7 @@ def with_causes(step: Step, saw: Saw, node: Node, facts: Facts) -> Step:
     """The step with the words of EC2 or of the install in the place of our general ones."""
     if saw is Saw.BROKEN and step.to is Life.FAILED and step.reason:
         install = facts.installs[node.token]
-        return replace(step, why=_sentence(install.description), reason=install.reason)
+        return replace(step, why=_sentence(install.description or step.why), reason=install.reason)
     instance = facts.instances.get(node.instance_id)
     if saw in {Saw.ENDED, Saw.ENDING} and instance and instance.reason and step.reason:
         return replace(step, why=f"{step.why} ({_sentence(instance.reason)})")

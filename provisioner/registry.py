@@ -13,6 +13,7 @@ from kite.v1.controller_pb2_grpc import ControllerServiceStub
 from kite.v1.registry_pb2_grpc import RegistryServiceStub
 from provisioner import packing
 from provisioner.record import Event, Operation, Record
+from provisioner.removal import keeps_base
 
 SAFE_READ_SECONDS = 5.0
 
@@ -57,7 +58,7 @@ class Registry(Protocol):
         ...
 
     async def others(self, cluster_id: str) -> bool:
-        """Whether the install has another cluster whose deletion is not complete."""
+        """Whether another cluster will see to what belongs to the whole install."""
         ...
 
     def hints(self) -> AsyncIterator[str]:
@@ -135,9 +136,20 @@ class RegistryClient:
         return None if deleted else packing.unpack_cluster(answer.cluster)
 
     async def others(self, cluster_id: str) -> bool:
-        answer = await self._registry.ListClusters(registry_pb2.ListClustersRequest(page_size=2))
-        live = [c for c in answer.clusters if not c.deleted_at_ms]
-        return any(cluster.cluster_id != cluster_id for cluster in live)
+        page = ""
+        while True:
+            answer = await self._registry.ListClusters(
+                registry_pb2.ListClustersRequest(page_size=100, page_token=page)
+            )
+            live = [c for c in answer.clusters if not c.deleted_at_ms]
+            if any(
+                keeps_base(c.cluster_id, other_wanted=c.spec.wanted, cluster_id=cluster_id)
+                for c in live
+            ):
+                return True
+            page = answer.next_page_token
+            if not page:
+                return False
 
     async def hints(self) -> AsyncIterator[str]:
         request = controller_pb2.WatchHintsRequest(holder=self._holder)

@@ -25,6 +25,8 @@ from provisioner.sight import all_gone, life, saw
 
 WHITELIST_CLOSED = "WhitelistClosed"
 GROUPS_DROPPED = "GroupsDropped"
+BASE_DROPPED = "BaseGroupDropped"
+KEY_DROPPED = "KeyPairDropped"
 
 
 def remove(record: Record, facts: Facts, limits: Limits, now: int) -> Plan:
@@ -36,8 +38,6 @@ def remove(record: Record, facts: Facts, limits: Limits, now: int) -> Plan:
     if not all_gone(record) or facts.leftovers is None:
         return Plan(record, actions, again)
     actions = _rest(record, facts.leftovers)
-    if not facts.leftovers.others and facts.site.key_pair_there:
-        actions = (*actions, DropKey())
     gone = not actions and _clean(record, facts.leftovers)
     if gone:
         record = replace(record, address=Address(), groups=())
@@ -81,14 +81,29 @@ def _rest(record: Record, left: Leftovers) -> tuple[Action, ...]:
         actions.append(Release(tuple(sorted(allocations))))
     if left.free_volumes:
         actions.append(DeleteVolumes(left.free_volumes))
-    if not record.holds(GROUPS_DROPPED):
+    if not _dropped(record, left):
         actions.append(DropGroups(last_cluster=not left.others))
+    if not (left.others or record.holds(KEY_DROPPED)):
+        actions.append(DropKey())
     return tuple(actions)
 
 
 def _clean(record: Record, left: Leftovers) -> bool:
     ended = all(i.machine is Machine.TERMINATED for i in left.instances)
-    return ended and not left.busy_volumes and record.holds(GROUPS_DROPPED)
+    return ended and not left.busy_volumes and _dropped(record, left)
+
+
+def _dropped(record: Record, left: Leftovers) -> bool:
+    """The last cluster of the install takes the base group along."""
+    return record.holds(GROUPS_DROPPED) and (left.others or record.holds(BASE_DROPPED))
+
+
+def keeps_base(other_id: str, *, other_wanted: bool, cluster_id: str) -> bool:
+    """Whether another live cluster will see to the base group and key pair.
+
+    Of several that are leaving at once exactly one, the greatest, feels itself the last.
+    """
+    return other_id != cluster_id and (other_wanted or other_id > cluster_id)
 
 
 def _since(record: Record, now: int) -> int:

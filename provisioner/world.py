@@ -1,7 +1,7 @@
 """The world as the loop meets it: eyes that see and hands that act, for one cluster at a time."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, assert_never
 
@@ -15,7 +15,6 @@ from provisioner.facts import Answer, Done, Facts, InstanceFact, Leftovers, Outc
 from provisioner.groups import Groups
 from provisioner.installs import Installs
 from provisioner.launch_refusals import key_missing
-from provisioner.milvus.probe import MilvusProbe
 from provisioner.plan import (
     Action,
     Allocate,
@@ -53,6 +52,14 @@ class World(Protocol):
         ...
 
 
+class Probe(Protocol):
+    """Milvus over its own port; `secure` raises KiteError."""
+
+    async def look(self, address: str, password: str) -> Answer: ...
+
+    async def secure(self, address: str, password: str) -> None: ...
+
+
 class Ec2World:
     """The World over EC2, the whitelist service, Ansible and Milvus itself."""
 
@@ -65,8 +72,8 @@ class Ec2World:
         registry: Registry,
         groups: Groups,
         installs: Installs,
-        probe: MilvusProbe,
-        ssh_port: int = 22,
+        probe: Probe,
+        ssh: Callable[[str], Awaitable[bool]] = ssh_answers,
     ) -> None:
         self._ec2 = ec2
         self._wanted = wanted
@@ -75,7 +82,7 @@ class Ec2World:
         self._groups = groups
         self._installs = installs
         self._probe = probe
-        self._ssh_port = ssh_port
+        self._ssh = ssh
         self._describer = Describer(ec2)
         self._finder = Finder(ec2, wanted.install)
         self._hands = Hands(ec2, install=wanted.install, secret=secret, root_device="/dev/sda1")
@@ -120,9 +127,7 @@ class Ec2World:
         return {token: fact for token, fact in zip(tokens, found, strict=True) if fact}
 
     async def _reachable(self, targets: Mapping[str, str]) -> frozenset[str]:
-        answers = await asyncio.gather(
-            *(ssh_answers(address, self._ssh_port) for address in targets.values())
-        )
+        answers = await asyncio.gather(*(self._ssh(address) for address in targets.values()))
         return frozenset(t for t, well in zip(targets, answers, strict=True) if well)
 
     async def _answers(self, cluster_id: str, targets: Mapping[str, str]) -> Mapping[str, Answer]:
