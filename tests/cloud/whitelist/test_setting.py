@@ -300,6 +300,35 @@ async def test_a_newer_wish_stored_while_applying_is_followed(world, group):
     assert [one.rule.source_ip for one in answer.rules] == [f"{D}/32"]
 
 
+async def test_what_another_process_just_opened_is_never_closed(world, group):
+    """It stores and applies a newer list right before this one looks at EC2."""
+    look = world.app.keeper._ec2.held
+    theirs = {}
+
+    async def meanwhile(group_id):
+        world.app.keeper._ec2.held = look
+        world.registry.wish(CLUSTER, cluster_pb2.Rule(source_ip=f"{D}/32", port_type=1))
+        world.ec2.authorize_security_group_ingress(
+            GroupId=group_id,
+            IpPermissions=[
+                {
+                    "IpProtocol": "tcp",
+                    "FromPort": 19530,
+                    "ToPort": 19530,
+                    "IpRanges": [{"CidrIp": f"{D}/32"}],
+                }
+            ],
+        )
+        theirs.update(world.in_force(group_id))
+        return await look(group_id)
+
+    world.app.keeper._ec2.held = meanwhile
+    since = world.since()
+    await world.set(A)
+    assert world.in_force(group) == theirs
+    assert world.writes(since) == []
+
+
 # -- EC2 in other states than we think ---------------------------------------------------------
 
 
