@@ -11,7 +11,7 @@ from tests.compose.world import Compose
 from tests.localcloud.world import command, raise_world
 
 HERE = Path(__file__).parent
-GROUND = Ground("kd", 86)
+GROUND = Ground("kd", 83)
 
 
 def pytest_collection_modifyitems(items):

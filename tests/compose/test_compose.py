@@ -2,6 +2,7 @@
 
 import pytest
 
+pytestmark = pytest.mark.timeout(900)  # from nothing: a base image, wheels, images
 SERVICES = {"mongo", "registry", "whitelist", "provisioner", "bff"}
 BODY = {"milvus-name": "search-cats", "milvus-type": "M5", "disk-size": 50}
 

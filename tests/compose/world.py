@@ -27,11 +27,10 @@ class Compose:
             "KITE_TEST_REGION": ready["region"],
             "KITE_TEST_EC2_ENDPOINT": ready["bridge_endpoint"],
             "KITE_TEST_CONTROL_CIDR": f"{address}/32",
-            "KITE_TEST_ARTIFACT_URL": ready["artifact_url"],
-            "KITE_TEST_ARTIFACT_SHA256": ready["artifact_sha256"],
+            "KITE_TEST_ARTIFACT_URL": ready["tree_url"],
+            "KITE_TEST_ARTIFACT_SHA256": ready["tree_sha256"],
             "KITE_TEST_IMAGE": ready["image_id"],
             "KITE_TEST_SUBNET": ready["subnet_id"],
-            "KITE_TEST_VPC": ready["vpc_id"],
         }
 
     def __call__(self, *words, check=True):
