@@ -22,15 +22,6 @@ NEEDED = (
     *("dockerd", "docker", "containerd", "runc", "iptables"),
     *("nsenter", "mmdebstrap", "mkfs.xfs"),
 )
-    "dockerd",
-    "docker",
-    "containerd",
-    "runc",
-    "iptables",
-    "nsenter",
-    "mmdebstrap",
-    "mkfs.xfs",
-)
 DISK_BYTES = 16 << 30  # sparse
 START_SECONDS, STOP_SECONDS = 60, 30
 
