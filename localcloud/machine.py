@@ -143,6 +143,7 @@ class Machine:
 
     def off(self) -> None:
         """Cut the power. Raises OSError when a process cannot be ended."""
+        self._process.kill()  # it may not have reached its cgroup yet
         end(self._cgroup)
         self._process.wait()
 
@@ -162,8 +163,13 @@ def end(cgroup: Path) -> None:
     """Kill whatever is in a control group and remove it; one that is not there is fine."""
     if not cgroup.is_dir():
         return
-    insist(lambda: _kill(cgroup))
-    insist(lambda: _remove(cgroup))
+
+    def gone() -> None:
+        # Together, for a process on its way into the group may arrive between the two.
+        _kill(cgroup)
+        _remove(cgroup)
+
+    insist(gone)
 
 
 def _kill(cgroup: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import time
 from contextlib import ExitStack
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
@@ -148,6 +149,15 @@ def test_a_program_started_meanwhile_does_not_keep_a_disk_busy(shop):
             assert not found().loops
         finally:
             program.kill()
+
+
+def test_power_may_be_cut_at_any_moment_of_a_boot(shop):
+    for pause in (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1):
+        made = host(shop)
+        made.start()
+        time.sleep(pause)
+        made.remove()
+        assert not found(), found().lines()
 
 
 def test_removing_twice_is_fine(shop):
