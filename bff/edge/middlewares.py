@@ -9,7 +9,7 @@ checked     only what this route knows
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -178,5 +178,3 @@ async def checked(request: web.Request, handler: Handler) -> web.StreamResponse:
     asked.known_parameters([key for key, _ in request.query.items()], route.query)
     return await handler(request)
 
-
-ORDER: tuple[Callable[..., object], ...] = (named, logged, faced, identified, limited, checked)

@@ -88,10 +88,11 @@ async def _end_when_there(edge: Edge, state: int, **fields: str) -> None:
 )
 async def test_a_create_is_held_until_done(edge: Edge, target: str, headers: list):
     body = {"milvus-name": "search-cats", "milvus-type": "M5", "disk-size": 50}
+    edge.world.url_after_reads = 1
     ending = asyncio.create_task(_end_when_there(edge, SUCCEEDED))
     answer = await edge.ask("POST", target, body, headers=headers)
     await ending
-    assert answer.status == 201
+    assert (answer.status, answer.json["milvus-url"]) == (201, edge.world.url)
     assert ("preference-applied" in answer.headers) is bool(headers)
 
 

@@ -76,6 +76,8 @@ async def test_a_service_that_hangs_is_504(behind: Behind):
     edge.world.hang = False
     await edge.running.stop()
     assert (answer.status, answer.reason) == (504, "DEADLINE_PASSED")
+    # Said by the edge itself, not by the call's own, much longer deadline.
+    assert answer.json["description"] == "the services behind took too long; ask again"
 
 
 async def test_a_defect_of_ours_tells_nothing_but_its_id(behind: Behind):

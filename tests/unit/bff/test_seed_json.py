@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bff import seed_json, strict_json
@@ -31,7 +31,10 @@ def test_a_lacking_comma_between_objects_is_put_in(items: list[dict], gap: str):
         assert seed_json.read(f'{{"a": [{listed},]}}') == {"a": items}
 
 
-@given(st.text(max_size=60))
+@given(st.text(max_size=60) | st.text('{}[],"\\ \n', max_size=30))
+@example(",}")
+@example("} {")
+@example('\\",]"')
 def test_mending_keeps_strings_and_never_breaks_off(text: str):
     seed_json.mend(text)
     try:
