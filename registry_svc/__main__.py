@@ -19,7 +19,7 @@ from registry_svc.tidying import tidy_for_ever, watch_health
 
 async def serve(settings: Settings, store: Store) -> None:
     """Until SIGTERM or SIGINT, then drain."""
-    log = logs.get(__name__)
+    log = logs.get("registry_svc")
     clock = SystemClock()
     app = assemble(store, settings, clock)
     server = RpcServer(settings.registry_listen)

@@ -1,15 +1,15 @@
 """What a database must give to the store, and the names of its failures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import mongoengine.errors
 import pymongo.errors
 import structlog
 
 from kite.errors import Internal, Unavailable
-from registry_svc.documents import Bound
+from registry_svc.documents import Bound, Kind
 
 _log = structlog.get_logger(module=__name__)
 
@@ -40,6 +40,12 @@ class Engine(Protocol):
 
     def touch(self, collection: str, document_id: str) -> None:
         """Announce a write before it is made; inside atomic() only."""
+        ...
+
+    def find(
+        self, kind: Kind, query: Mapping[str, Any], order: Sequence[tuple[str, int]], limit: int
+    ) -> list[dict[str, Any]]:
+        """Whole documents; every one has the fields of `order`; a limit of 0 = all."""
         ...
 
     def close(self) -> None: ...

@@ -1,7 +1,8 @@
 """A MongoDB given by URI: durable writes asked for, and proven exact before it is used."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import mongoengine
@@ -10,6 +11,7 @@ import pymongo.errors
 import structlog
 
 from registry_svc import documents, selftest
+from registry_svc.documents import Kind
 from registry_svc.engine import StoreRefused
 
 _log = structlog.get_logger(module=__name__)
@@ -87,6 +89,12 @@ class Mongo:
 
     def touch(self, collection: str, document_id: str) -> None:
         """Nothing to prepare: the server takes each write by itself."""
+
+    def find(
+        self, kind: Kind, query: Mapping[str, Any], order: Sequence[tuple[str, int]], limit: int
+    ) -> list[dict[str, Any]]:
+        cursor = kind.collection.find(query)
+        return list((cursor.sort(list(order)) if order else cursor).limit(limit))
 
     def close(self) -> None:
         mongoengine.disconnect(self._alias)

@@ -105,6 +105,8 @@ def _race(work: Callable[[int], bool]) -> list[int]:
         thread.start()
     for thread in threads:
         thread.join()
-    if failed:
-        raise failed[0]
+    for fault in failed:
+        if isinstance(fault, pymongo.errors.PyMongoError):
+            raise fault
+        raise _refuse(f"a racing write failed ({type(fault).__name__}: {fault})") from fault
     return won

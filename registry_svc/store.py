@@ -6,7 +6,7 @@ delivers first what is still there, so a crash in between loses nothing and numb
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -93,14 +93,11 @@ class Store:
         kind: Kind,
         query: Mapping[str, object],
         *,
-        order: Iterable[tuple[str, int]] = (),
+        order: Sequence[tuple[str, int]] = (),
         limit: int = 0,
     ) -> list[dict[str, Any]]:
         with self.atomic():
-            cursor = kind.collection.find(query)
-            if order:
-                cursor = cursor.sort(list(order))
-            return list(cursor.limit(limit))
+            return self._engine.find(kind, query, order, limit)
 
     def _insert(self, kind: Kind, content: Mapping[str, object]) -> None:
         with self.atomic():

@@ -542,7 +542,9 @@ class Cluster(_message.Message):
     generation: _builtins.int
     """Grows with every change of the wish."""
     rev: _builtins.int
-    """Grows with every write of any kind; the ETag."""
+    """Grows with every change a reader can see, but not with a renewed lease or a mere new look
+    (observed_at_ms); the ETag.
+    """
     created_at_ms: _builtins.int
     operation_id: _builtins.str
     """Operation of the latest wish (create or delete)."""

@@ -209,18 +209,36 @@ def test_only_touched_documents_are_written(opened):
     assert written == [("clusters", record.cluster.cluster_id)]
 
 
-def test_ids_and_unique_keys_are_looked_up_not_searched(opened, monkeypatch):
+def test_few_documents_are_looked_at(opened, monkeypatch):
     world = opened()
     for number in range(8):
-        world.create(f"name-{number}")
-    looked = []
+        world.create(f"name-{number}", user=f"user-{number}")
+    everything, looked = range(999), []
     real = Embedded._candidates
-    monkeypatch.setattr(
-        Embedded,
-        "_candidates",
-        lambda self, c, q: looked.append(len(real(self, c, q) or range(99))) or real(self, c, q),
-    )
-    record = world.store.live("milvus-test", "name-3")
+
+    def candidates(engine, collection, query):
+        found = real(engine, collection, query)
+        looked.append(len(everything if found is None else found))
+        return found
+
+    monkeypatch.setattr(Embedded, "_candidates", candidates)
+    record = world.store.live("user-3", "name-3")
     world.store.by_id(record.cluster.cluster_id)
     world.store.events(record.cluster.cluster_id, after=0, size=3)
+    world.store.operations("user-3", "", before=None, size=3)
+    world.store.page("user-3", after="", size=5)
+    world.store.due(0, limit=5)
+    world.store.tidy_keys(world.clock.now_ms())
+    world.create("another", user="user-3")
+    world.delete("another", user="user-3")
+    assert len(looked) > 7
     assert max(looked) <= 3
+
+
+def test_changing_what_was_read_changes_nothing(opened):
+    world = opened()
+    world.create()
+    kind = world.engine.bound.clusters
+    for found in (world.engine.find(kind, {}, (), 0), [kind.collection.find_one({})]):
+        found[0]["lease"]["holder"] = "nobody"
+    assert world.store.live("milvus-test", "search-cats").lease.holder == ""
