@@ -72,7 +72,6 @@ def method_variables(settings: InstallSettings) -> dict[str, Value]:
     common: dict[str, Value] = {
         "milvus_method": settings.method.value,
         "node_exporter_enabled": settings.node_exporter,
-        "node_base_tune_kernel": settings.tune_kernel,
     }
     if settings.method is Method.WHEEL:
         return common | {

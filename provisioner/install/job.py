@@ -29,9 +29,8 @@ class InstallSettings:
 
     The container method reads `version`, `image` and `etcd_image` (pinned by digest), the wheel
     method the `artifact_…` fields. Times are seconds. `concurrency` 0 means one run per core.
-    `tune_kernel` must be off where hosts share a kernel, as pretend hosts do. `ssh_user` must be
-    able to become root without a password. `work_folder` None means /dev/shm where it exists; it
-    must be a short path.
+    `ssh_user` must be able to become root without a password. `work_folder` None means /dev/shm
+    where it exists; it must be a short path.
     """
 
     playbooks: Path = field(default_factory=lambda: Path(__file__).parents[2] / "playbooks")
@@ -44,7 +43,6 @@ class InstallSettings:
     artifact_kind: ArtifactKind = ArtifactKind.WHEEL
     allow_insecure_wheel: bool = False
     node_exporter: bool = True
-    tune_kernel: bool = True
     ssh_user: str = "ubuntu"
     ssh_port: int = 22
     concurrency: int = 0

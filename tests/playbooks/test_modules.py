@@ -5,6 +5,7 @@ import lzma
 import tarfile
 import zipfile
 
+import kite_node
 import pytest
 from ansible.module_utils.kite_block import Disk, choose, link_of_volume
 from ansible.module_utils.kite_host import Refused, telling
@@ -213,3 +214,20 @@ def test_a_wheel_of_something_else_is_refused(tmp_path):
 
     with pytest.raises(BadArchive):
         unpack_milvus_wheel(path, tmp_path, workers=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "container", "written"),
+    [({"vm.swappiness": 1}, False, True), ({"vm.swappiness": 1}, True, False), ({}, False, False)],
+)
+def test_the_kernel_of_another_is_left_alone(monkeypatch, tmp_path, settings, container, written):
+    asked = []
+    monkeypatch.setattr(kite_node, "SYSCTL", tmp_path / "60-kite.conf")
+    monkeypatch.setattr(kite_node, "CONTAINER", tmp_path / "container")
+    monkeypatch.setattr(kite_node, "run", lambda *argv: asked.append(argv[0]))
+    if container:
+        kite_node.CONTAINER.touch()
+
+    assert kite_node.ensure_sysctl(settings, pretend=False) is written
+    assert kite_node.SYSCTL.exists() is written
+    assert asked == (["sysctl"] if written else [])

@@ -148,7 +148,6 @@ def launch(cloud, mirror, tmp_path_factory):
             artifact_kind=ArtifactKind.TREE,
             allow_insecure_wheel=True,
             node_exporter=False,
-            tune_kernel=False,
             connect_seconds=30,
         )
         host = InstallHost(f"tok-{instance_id[2:10]}", instance_id, address, "master", public)
@@ -472,3 +471,7 @@ def test_a_disk_with_a_stranger_s_data_is_left_alone(launch, by_hand):
 
     assert result["Bring the data disk into use"]["reason"] == "DISK_IN_USE"
     assert "ext4" in machine.shell("sudo blkid -p /dev/nvme1n1")
+
+
+def test_the_kernel_around_a_pretend_host_is_left_alone(installed):
+    assert installed.shell("ls /etc/sysctl.d/60-kite.conf 2>/dev/null || true") == ""

@@ -26,6 +26,7 @@ author: [Kite]
 """
 
 SYSCTL = Path("/etc/sysctl.d/60-kite.conf")
+CONTAINER = Path("/run/systemd/container")  # systemd writes it where the kernel is another's
 
 
 def check_host(params: dict[str, t.Any]) -> None:
@@ -72,8 +73,11 @@ def ensure_folders(folders: t.Sequence[str], *, pretend: bool) -> bool:
 
 
 def ensure_sysctl(settings: dict[str, t.Any], *, pretend: bool) -> bool:
-    """Write the kernel settings and load them; with none asked, an old file goes away."""
-    if not settings:
+    """Write the kernel settings and load them; with none asked, an old file goes away.
+
+    Never in a container: settings made there are those of the machine around it.
+    """
+    if not settings or CONTAINER.exists():
         there = SYSCTL.exists()
         if there and not pretend:
             SYSCTL.unlink()
