@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from localcloud import cleaning, leftovers, network, root
+from localcloud import cleaning, leftovers, machine, network, root
 from localcloud.ground import Ground
 from localcloud.host import STEPS, Host, Storage
 from localcloud.leftovers import Leftovers
@@ -149,6 +149,27 @@ def test_a_program_started_meanwhile_does_not_keep_a_disk_busy(shop):
             assert not found().loops
         finally:
             program.kill()
+
+
+def test_a_process_that_arrives_between_kill_and_removal_is_ended_too(shop, monkeypatch):
+    group, late, remove = shop.cgroup / "late", [], machine._remove
+    group.mkdir()
+
+    def arrive_then_remove(cgroup):
+        if not late:
+            enter = f"echo $$ > {group}/cgroup.procs; exec sleep 600"
+            late.append(subprocess.Popen(["sh", "-c", enter]))
+            until(lambda: machine.members(group), "the late process")
+        remove(cgroup)
+
+    monkeypatch.setattr(machine, "_remove", arrive_then_remove)
+    try:
+        machine.end(group)
+    finally:
+        late[0].kill()
+        late[0].wait()
+
+    assert not group.exists()
 
 
 def test_power_may_be_cut_at_any_moment_of_a_boot(shop):
