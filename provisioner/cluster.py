@@ -5,6 +5,7 @@ parameters frozen and committed, then the launch. Order of removal is in `remova
 """
 
 from dataclasses import replace
+from typing import assert_never
 
 from provisioner import nodes, status
 from provisioner.backoff import pace
@@ -179,6 +180,8 @@ def _do(
             return node, Secure(node.token, met_at(record, node, facts.site))
         case Do.NOTHING | Do.TERMINATE | Do.RENEW:
             return node, None
+        case _ as never:
+            assert_never(never)
 
 
 def _launch(node: Node) -> Launch | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import assert_never
 
 from provisioner.facts import Facts, InstanceFact
 from provisioner.limits import HOUR_MS, Limits, Wait
@@ -114,6 +115,8 @@ def _stored(to: Life, node: Node) -> tuple[NodeState, bool]:
             return NodeState.FAILED, True
         case Life.STARTING | Life.LOADING | Life.RUNNING | Life.GONE:
             return NodeState(to), False
+        case _ as never:
+            assert_never(never)
 
 
 def with_causes(step: Step, saw: Saw, node: Node, facts: Facts) -> Step:

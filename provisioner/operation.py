@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import assert_never
 
 from provisioner.facts import InstallFact
 from provisioner.nodes import cause
@@ -16,6 +17,7 @@ from provisioner.record import (
 )
 from provisioner.removal import GROUPS_DROPPED, WHITELIST_CLOSED
 from provisioner.sight import INSTALLED, all_gone
+from provisioner.status import READY
 
 CREATE, DELETE = "create-cluster", "delete-cluster"
 # Share of the whole, by experience; the sum of each row is 100.
@@ -37,6 +39,24 @@ _DELETE = {
 }
 _ANY_ORDER = frozenset({"address", "security-groups", "release-address", "drop-groups"})
 _RANKS = {"launch-instances": 2, "wait-ssh": 3, "install-milvus": 4, "health-check": 5}
+
+_DOING = {
+    "address": "allocating an address",
+    "security-groups": "making the security groups",
+    "close-whitelist": "revoking every rule",
+    "release-address": "giving the address back",
+    "drop-groups": "deleting the security groups",
+}
+_RESULTS = {
+    "validate": "image, subnets and key pair are known",
+    "wait-ssh": "SSH answers",
+    "install-milvus": "installed",
+    "health-check": "Milvus answers",
+    "close-whitelist": "nobody can connect any more",
+    "terminate-instances": "EC2 confirmed the end of every machine",
+    "release-address": "the address was given back",
+    "drop-groups": "the security groups are deleted",
+}
 
 
 def progressed(
@@ -113,7 +133,8 @@ def _steps(
         state = _state(before, over=over, may_run=open_so_far, failed=failed)
         text = _text(record, name, state, before, installs)
         steps.append(_timed(before, state, text, now))
-        open_so_far = open_so_far and (over or name in _ANY_ORDER)
+        succeeded = state is OperationState.SUCCEEDED
+        open_so_far = open_so_far and (succeeded or name in _ANY_ORDER)
     return tuple(steps)
 
 
@@ -140,17 +161,43 @@ def _text(
     before: OperationStep,
     installs: Mapping[str, InstallFact],
 ) -> str:
-    if state is OperationState.FAILED:
-        return record.why
-    if name == "install-milvus":
-        told = [f"{i.step} ({i.done}/{i.total})" for i in installs.values() if i.running and i.step]
-        return ", ".join(told) or before.description
-    if state is not OperationState.RUNNING:
-        return before.description
-    troubles = [c for c in record.conditions if not c.ok and c.reason and c.type != "Ready"]
+    """One sentence for people: what came of the step, what it waits for, or why it failed."""
+    match state:
+        case OperationState.FAILED:
+            return record.why
+        case OperationState.SUCCEEDED:
+            return _result(record, name) or before.description
+        case OperationState.RUNNING:
+            return _doing(record, name, installs) or before.description
+        case OperationState.PENDING | OperationState.CANCELLED:
+            return before.description
+        case _ as never:
+            assert_never(never)
+
+
+def _result(record: Record, name: str) -> str:
+    match name:
+        case "address":
+            return record.address.public_ip
+        case "security-groups":
+            return ", ".join(group.group_name for group in record.groups)
+        case "launch-instances":
+            return ", ".join(node.instance_id for node in record.nodes if node.instance_id)
+        case "publish-endpoint":
+            return f"{record.milvus_url}:{record.milvus_port}"
+        case _:
+            return _RESULTS.get(name, "")
+
+
+def _doing(record: Record, name: str, installs: Mapping[str, InstallFact]) -> str:
+    troubles = [c for c in record.conditions if not c.ok and c.reason and c.type != READY]
     if troubles:
         return troubles[0].description
-    return ", ".join(sorted({cause(node) for node in record.nodes if node.why}))
+    if name == "install-milvus":
+        told = [f"{i.step} ({i.done}/{i.total})" for i in installs.values() if i.running and i.step]
+        return ", ".join(told)
+    whys = sorted({cause(node) for node in record.nodes if node.why})
+    return _DOING.get(name) or ", ".join(whys)
 
 
 def _whole(

@@ -31,7 +31,7 @@ def all_gone(record: Record) -> bool:
 
 def met_at(record: Record, node: Node, site: Site) -> str:
     """The address the control plane meets this machine at; empty while there is none."""
-    if site.reach is Reach.PRIVATE:
+    if site.reach is Reach.PRIVATE or record.spec.address_mode is AddressMode.PRIVATE:
         return node.private_ip
     if record.spec.address_mode is AddressMode.ELASTIC and node.role is Role.MASTER:
         return record.address.public_ip if record.address.association_id else ""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import reduce
+from typing import assert_never
 
 from provisioner.facts import Site
 from provisioner.record import (
@@ -90,6 +91,8 @@ def _url(record: Record, site: Site) -> str:
             return public_name(master.public_ip if master else "", site.dns_suffix)
         case AddressMode.PRIVATE:
             return master.private_ip if master else ""
+        case _ as never:
+            assert_never(never)
 
 
 def public_name(address: str, suffix: str) -> str:

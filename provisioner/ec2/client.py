@@ -43,7 +43,7 @@ def build(region: str, endpoint: str) -> Clients:
     }
     session = boto3.Session(region_name=region)
     url = endpoint or None
-    retries: Any = {"mode": "standard", "total_max_attempts": 3}
+    retries: Any = {"mode": "standard", "total_max_attempts": 2}
     never: Any = {"total_max_attempts": 1}
     return Clients(
         session.client("ec2", config=Config(retries=retries, **common), endpoint_url=url),

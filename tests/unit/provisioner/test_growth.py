@@ -1,0 +1,434 @@
+"""Decisions on the way up: plans are compared, nothing is mocked."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provisioner import nodes
+from provisioner.cluster import ADDRESS_ASKED, decide
+from provisioner.facts import AddressFact, Answer, InstallFact, InstanceFact, Machine
+from provisioner.plan import (
+    Allocate,
+    Associate,
+    EnsureGroups,
+    ImportKey,
+    Install,
+    Launch,
+    Secure,
+    Terminate,
+)
+from provisioner.record import Address, AddressMode, ClusterState, NodeState, Role, Spec
+from provisioner.sight import GROUP_MISSING, NO_CAPACITY
+from provisioner.status import with_condition
+from tests.unit.provisioner.shapes import (
+    ADDRESS,
+    CLUSTER,
+    ID,
+    INSTALL,
+    LIMITS,
+    MINUTE,
+    NOW,
+    SECOND,
+    SITE,
+    facts,
+    intent,
+    launched,
+    machine,
+    node,
+    record,
+    token_of,
+)
+
+S = NodeState
+TOKEN = token_of()
+
+
+def plan(cluster, seen, now=NOW):
+    return decide(cluster, seen, LIMITS, now)
+
+
+def only(found):
+    (one,) = found.record.nodes
+    return one
+
+
+def at_birth(**more):
+    return record(groups=(), address=Address(), address_intended=False, **more)
+
+
+def waiting(n, seen, now=NOW):
+    """The node after one turn, so that its wait has begun."""
+    return only(plan(record(n), seen, now))
+
+
+# the ground -------------------------------------------------------------------------------------
+
+
+def test_a_new_cluster_asks_for_all_it_stands_on_at_once():
+    found = plan(at_birth(), facts(site=replace(SITE, key_pair_there=False)))
+    assert found.actions == (Allocate(), EnsureGroups("vpc-1", peers=False), ImportKey())
+    assert found.record.address_intended
+    assert only(found).token == TOKEN
+    assert only(found).intent is None
+    assert found.record.state is ClusterState.STARTING
+    assert found.again_ms == 0
+
+
+def test_workers_get_slots_and_a_group_of_peers():
+    found = plan(at_birth(spec=Spec(workers=2)), facts())
+    assert [n.role for n in found.record.nodes] == [Role.MASTER, Role.WORKER, Role.WORKER]
+    assert EnsureGroups("vpc-1", peers=True) in found.actions
+    assert len({n.token for n in found.record.nodes}) == 3
+
+
+def test_without_an_elastic_address_none_is_asked_for():
+    spec = Spec(address_mode=AddressMode.AUTO)
+    found = plan(at_birth(spec=spec), facts())
+    assert found.actions == (EnsureGroups("vpc-1", peers=False),)
+    found = plan(record(node(), spec=spec, address=Address()), facts())
+    assert found.actions[0].intent.public_address
+
+
+def asked_at(now):
+    cluster = record(node(), address=Address())
+    return with_condition(cluster, ADDRESS_ASKED, ok=False, now=now)
+
+
+def test_an_address_without_an_answer_is_looked_for_before_it_is_asked_for_again():
+    assert plan(asked_at(NOW), facts(), NOW + 14 * SECOND).actions == ()
+    again = plan(asked_at(NOW), facts(), NOW + 15 * SECOND)
+    assert again.actions == (Allocate(),)
+    assert again.record.condition(ADDRESS_ASKED).since_ms == NOW + 15 * SECOND
+
+
+def test_an_address_found_by_its_tags_is_adopted():
+    found = plan(asked_at(NOW), facts(address=AddressFact("eipalloc-9", "198.18.88.9")))
+    assert found.record.address == Address("eipalloc-9", "198.18.88.9")
+    assert isinstance(found.actions[0], Launch)
+
+
+# launching --------------------------------------------------------------------------------------
+
+
+def test_the_launch_is_frozen_in_the_record_that_is_committed_first():
+    found = plan(record(node()), facts())
+    assert only(found).intent == intent()
+    assert found.actions == (Launch(0, 1, Role.MASTER, intent()),)
+    assert only(found).key_pair == "kite-test"
+
+
+@pytest.mark.parametrize("seen", [
+    facts(site=replace(SITE, key_pair_there=False)),
+    facts(hashes={}),
+])  # fmt: skip
+def test_nothing_is_launched_before_all_it_names_is_there(seen):
+    assert not any(isinstance(a, Launch) for a in plan(record(node()), seen).actions)
+
+
+def test_no_launch_without_groups_or_address():
+    for cluster in (record(node(), groups=()), asked_at(NOW)):
+        assert not any(isinstance(a, Launch) for a in plan(cluster, facts()).actions)
+
+
+def test_an_unknown_outcome_repeats_the_very_same_launch():
+    n = node(intent=intent(decided_at_ms=NOW - MINUTE, subnet_id="subnet-b"))
+    found = plan(record(n), facts())
+    assert found.actions == (Launch(0, 1, Role.MASTER, n.intent),)
+    assert only(found).intent == n.intent
+    assert only(found).deadline_ms == NOW + 10 * MINUTE
+
+
+def test_a_launch_is_repeated_only_when_the_groups_are_known():
+    found = plan(record(node(intent=intent(), reason=GROUP_MISSING), groups=()), facts())
+    assert found.actions == (EnsureGroups("vpc-1", peers=False),)
+
+
+def test_groups_made_anew_mean_another_attempt():
+    n = node(intent=intent(security_group_ids=("sg-9",)), reason=GROUP_MISSING)
+    found = plan(record(n), facts())
+    assert (only(found).attempt, only(found).intent, found.actions) == (2, None, ())
+
+
+def test_a_machine_launched_by_a_lost_process_is_adopted():
+    n = node(intent=intent())
+    known = InstanceFact("i-7", Machine.PENDING, token=TOKEN, private_ip="10.88.1.9")
+    found = plan(record(n), facts(known, launched={TOKEN: known}), NOW + 61 * MINUTE)
+    assert only(found).instance_id == "i-7"
+    assert only(found).private_ip == "10.88.1.9"
+    assert found.actions == ()
+
+
+# capacity ---------------------------------------------------------------------------------------
+
+
+def refused(**more):
+    return node(
+        intent=intent(client_token="", **more),
+        reason=NO_CAPACITY,
+        why="asking EC2 for a machine",
+        deadline_ms=NOW + 10 * MINUTE,
+    )
+
+
+def test_no_capacity_means_the_next_zone_under_the_next_attempt():
+    found = plan(record(refused()), facts())
+    (launch,) = found.actions
+    assert (launch.attempt, launch.intent.subnet_id) == (2, "subnet-b")
+    assert launch.intent.client_token == token_of(2) == only(found).token
+    assert only(found).reason == NO_CAPACITY
+    assert only(found).deadline_ms == NOW + 10 * MINUTE
+
+
+def test_after_the_zones_comes_the_next_type():
+    (launch,) = plan(record(refused(subnet_id="subnet-b")), facts()).actions
+    assert (launch.intent.instance_type, launch.intent.subnet_id) == ("m6i.large", "subnet-a")
+
+
+def test_a_whole_round_without_capacity_is_followed_by_a_pause():
+    n = refused(instance_type="m6a.large", subnet_id="subnet-b")
+    assert plan(record(n), facts(), NOW + 9 * SECOND).actions == ()
+    (launch,) = plan(record(n), facts(), NOW + 10 * SECOND).actions
+    assert (launch.intent.instance_type, launch.intent.subnet_id) == ("m5.large", "subnet-a")
+
+
+def test_no_capacity_for_ten_minutes_is_a_failure_with_its_reason():
+    found = plan(record(refused()), facts(), NOW + 10 * MINUTE)
+    assert (only(found).state, only(found).reason) == (S.FAILED, "INSUFFICIENT_CAPACITY")
+    assert not only(found).retiring
+    assert found.actions == ()
+    assert found.record.reason == "INSUFFICIENT_CAPACITY"
+
+
+# the way up -------------------------------------------------------------------------------------
+
+
+def test_a_pending_machine_is_waited_for():
+    found = plan(record(launched()), facts(machine(Machine.PENDING)))
+    assert only(found).deadline_ms == NOW + 10 * MINUTE
+    assert only(found).why == "the machine is pending"
+    assert found.actions == ()
+
+
+def test_a_deadline_runs_on_while_the_wait_is_the_same():
+    seen = facts(machine(Machine.PENDING))
+    first = plan(record(launched()), seen)
+    later = plan(first.record, seen, NOW + MINUTE)
+    assert only(later).deadline_ms == only(first).deadline_ms
+    assert (first.again_ms, later.again_ms) == (0, 4 * LIMITS.poll_ms)
+
+
+def test_the_address_follows_the_running_machine():
+    cluster = record(launched(), address=Address("eipalloc-1", "198.18.88.7"))
+    found = plan(cluster, facts(machine()))
+    assert found.actions == (Associate("eipalloc-1", ID),)
+    assert plan(cluster, facts(machine(Machine.PENDING))).actions == ()
+    assert plan(record(launched(S.FAILED, retiring=True), address=Address("e", "1")),
+                facts(machine())).actions == (Terminate((ID,), (TOKEN,)),)  # fmt: skip
+
+
+def test_ssh_answers_then_milvus_is_installed():
+    found = plan(record(launched()), facts(machine(), ssh=frozenset({TOKEN})))
+    assert found.actions == (Install(0, TOKEN, ID, ADDRESS.public_ip, Role.MASTER, 50),)
+    assert only(found).state is S.LOADING
+    assert found.record.state is ClusterState.LOADING
+
+
+def test_progress_of_an_install_is_kept():
+    running = InstallFact(running=True, step="unpack", done=1, total=4)
+    found = plan(record(launched(S.LOADING)), facts(machine(), installs={TOKEN: running}))
+    assert only(found).install_step == "unpack"
+    done = plan(
+        record(only(found)), facts(machine(), installs={TOKEN: InstallFact(False, ok=True)})
+    )
+    assert only(done).install_step == "installed"
+    assert only(done).why == "waiting for Milvus"
+
+
+def test_a_stumbled_install_begins_again_and_a_broken_one_fails():
+    stumbled = InstallFact(running=False, reason="UNREACHABLE", tries=1)
+    cluster = record(launched(S.LOADING))
+    assert isinstance(
+        plan(cluster, facts(machine(), installs={TOKEN: stumbled})).actions[0], Install
+    )
+    broken = InstallFact(running=False, reason="DISK_FULL", description="no room; none")
+    found = plan(cluster, facts(machine(), installs={TOKEN: broken}))
+    assert found.actions == (Terminate((ID,), (TOKEN,)),)
+    assert (only(found).state, only(found).reason) == (S.FAILED, "DISK_FULL")
+    assert only(found).why == "no room, none"
+    assert only(found).retiring
+
+
+def test_the_first_password_is_replaced_before_anything_is_running():
+    n = launched(S.LOADING, install_step="installed")
+    found = plan(record(n), facts(machine(), answers={TOKEN: Answer.UNSECURED}))
+    assert found.actions == (Secure(TOKEN, ADDRESS.public_ip),)
+    assert found.record.state is ClusterState.LOADING
+
+
+def test_an_answering_milvus_is_running_and_at_rest():
+    n = launched(S.LOADING, install_step="installed")
+    seen = facts(machine(), answers={TOKEN: Answer.ANSWERS})
+    found = plan(record(n), seen)
+    assert found.record.state is ClusterState.RUNNING
+    assert found.record.holds("Ready")
+    assert (found.settled, found.actions, found.again_ms) == (True, (), LIMITS.settled_ms)
+    assert only(found).deadline_ms == 0
+
+
+# trouble ----------------------------------------------------------------------------------------
+
+
+def test_a_machine_that_never_boots_is_replaced_and_its_cause_is_told():
+    late = waiting(launched(), facts(machine(Machine.PENDING)))
+    found = plan(record(late), facts(machine(Machine.PENDING)), NOW + 10 * MINUTE)
+    assert found.actions == (Terminate((ID,), (TOKEN,)),)
+    n = only(found)
+    assert (n.state, n.retiring, n.reason) == (S.STARTING, True, "PENDING_TOO_LONG")
+    ending = only(plan(record(n), facts(machine(Machine.SHUTTING_DOWN))))
+    assert ending.why == "the machine did not start in time; waiting until EC2 confirms the end"
+    assert ending.reason == "PENDING_TOO_LONG"
+    ended = plan(record(ending), facts(machine(Machine.TERMINATED)))
+    assert (only(ended).attempt, only(ended).token) == (2, token_of(2))
+    assert only(ended).launches_ms == (NOW,)
+    assert only(ended).instance_id == ""
+    assert ended.record.address.association_id == ""
+
+
+def test_the_breaker_opens_after_three_machines_within_an_hour():
+    launches = (NOW, NOW, NOW)
+    n = launched(retiring=True, launches_ms=launches, why="SSH did not answer in time; x",
+                 reason="SSH_UNREACHABLE")  # fmt: skip
+    found = plan(record(n), facts(machine(Machine.TERMINATED)))
+    assert (only(found).state, only(found).reason) == (S.FAILED, "LAUNCH_LOOP")
+    assert "SSH did not answer in time" in only(found).why
+    assert found.actions == ()
+    later = plan(record(n), facts(machine(Machine.TERMINATED)), NOW + 61 * MINUTE)
+    assert only(later).attempt == 2
+
+
+def test_the_breaker_tells_what_ended_a_machine():
+    n = launched(launches_ms=(NOW, NOW, NOW))
+    found = plan(record(n), facts(machine(Machine.TERMINATED, reason="Client.InternalError")))
+    assert "Client.InternalError" in only(found).why
+
+
+def test_a_clock_that_jumps_back_opens_the_breaker_rather_than_launching():
+    n = launched(launches_ms=(NOW, NOW, NOW))
+    found = plan(record(n), facts(machine(Machine.TERMINATED)), NOW - 60 * MINUTE)
+    assert only(found).reason == "LAUNCH_LOOP"
+
+
+def test_a_fresh_machine_that_is_not_shown_is_waited_for():
+    found = plan(record(launched()), facts())
+    assert found.actions == ()
+    assert only(found).deadline_ms == NOW + 5 * MINUTE
+    later = plan(record(only(found)), facts(), NOW + 5 * MINUTE)
+    assert only(later).attempt == 2
+
+
+def test_an_unshown_machine_that_ran_is_lost_only_after_the_wait():
+    n = launched(S.RUNNING)
+    first = only(plan(record(n), facts()))
+    assert (first.state, first.reason) == (S.RUNNING, "INSTANCE_UNSEEN")
+    lost = plan(record(first), facts(), NOW + 5 * MINUTE)
+    assert (only(lost).state, only(lost).reason) == (S.FAILED, "INSTANCE_LOST")
+    assert lost.actions == ()
+
+
+@pytest.mark.parametrize(("seen", "reason"), [
+    (facts(machine(Machine.STOPPED)), "INSTANCE_STOPPED"),
+    (facts(machine(Machine.PENDING)), "INSTANCE_PENDING"),
+    (facts(machine()), "MILVUS_SILENT"),
+])  # fmt: skip
+def test_a_troubled_machine_with_data_is_told_and_left_alone(seen, reason):
+    found = plan(record(launched(S.RUNNING)), seen)
+    assert found.record.state is ClusterState.DEGRADED
+    assert found.record.reason == reason
+    assert found.actions == ()
+    well = plan(found.record, facts(machine(), answers={TOKEN: Answer.ANSWERS}))
+    assert well.record.state is ClusterState.RUNNING
+    assert well.record.reason == ""
+
+
+def test_a_machine_with_data_ended_by_hand_fails_and_says_so():
+    ended = machine(Machine.TERMINATED, reason="User initiated")
+    found = plan(record(launched(S.RUNNING)), facts(ended))
+    assert only(found).why == "the machine was ended outside Kite (User initiated)"
+    assert (only(found).state, only(found).retiring) == (S.FAILED, False)
+
+
+def test_a_failed_node_keeps_cause_and_reason_while_its_machine_goes():
+    n = nodes.failed(launched(), "no room", "DISK_FULL", NOW, machine=True)
+    found = plan(record(n), facts(machine()))
+    assert found.actions == (Terminate((ID,), (TOKEN,)),)
+    gone = plan(found.record, facts(machine(Machine.TERMINATED)))
+    n = only(gone)
+    assert (n.why, n.reason, n.retiring, n.instance_id) == ("no room", "DISK_FULL", False, ID)
+    assert plan(gone.record, facts()).settled
+
+
+def test_a_damaged_record_is_told():
+    found = plan(record(node(S.RUNNING)), facts())
+    assert only(found).reason == "RECORD_DAMAGED"
+
+
+def test_a_refusal_that_only_the_operator_can_mend_is_tried_again_after_a_pause():
+    n = nodes.failed(node(), "no rights", "CLOUD_PERMISSION", NOW, machine=False)
+    assert only(plan(record(n), facts(), NOW + 59 * SECOND)).state is S.FAILED
+    again = plan(record(n), facts(), NOW + 60 * SECOND)
+    assert (only(again).state, only(again).attempt) == (S.STARTING, 2)
+    assert isinstance(again.actions[0], Launch)
+    other = nodes.failed(node(), "no", "QUOTA_EXCEEDED", NOW, machine=False)
+    assert only(plan(record(other), facts(), NOW + 60 * SECOND)).state is S.FAILED
+
+
+def test_deciding_twice_on_the_same_facts_changes_nothing_more():
+    cluster, seen = record(launched()), facts(machine(), ssh=frozenset({TOKEN}))
+    once = plan(cluster, seen)
+    assert plan(once.record, seen).record == once.record
+
+
+states = st.sampled_from([S.STARTING, S.LOADING, S.RUNNING, S.FAILED, S.GONE])
+machines = st.one_of(st.none(), st.sampled_from(list(Machine)))
+
+
+@given(
+    states,
+    machines,
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 3),
+    st.sampled_from([0, MINUTE, 20 * MINUTE, 90 * MINUTE]),
+)
+def test_never_two_machines_and_never_a_launch_over_one(
+    state, seen_as, retiring, has_id, wanted, launches, passed
+):
+    n = node(
+        state,
+        intent=intent(),
+        instance_id=ID if has_id else "",
+        retiring=retiring,
+        launches_ms=(NOW,) * launches,
+        deadline_ms=NOW,
+        why="the machine is pending",
+    )
+    seen = facts(*([machine(seen_as)] if seen_as else []))
+    found = plan(record(n, wanted=wanted), seen, NOW + passed)
+    after = only(found)
+    alive = has_id and seen_as not in {None, Machine.TERMINATED}
+    launches_made = [a for a in found.actions if isinstance(a, Launch)]
+    if alive:
+        assert launches_made == []
+        assert after.attempt == 1
+        assert after.instance_id == ID
+    for launch in launches_made:
+        assert after.intent == launch.intent
+        assert launch.intent.client_token == after.token == token_of(after.attempt)
+    if not wanted:
+        assert launches_made == []
+    assert after.attempt in {1, 2}
+    assert after.why
+    assert (found.record.cluster_id, SITE.install) == (CLUSTER, INSTALL)

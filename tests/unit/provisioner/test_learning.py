@@ -1,0 +1,231 @@
+"""What answers mean: refusals are told apart from silence."""
+
+import pytest
+
+from kite import refusals
+from kite.errors import AlreadyExists, CloudRefused, DeadlinePassed, Internal, Unavailable
+from provisioner.cluster import ADDRESS_ASKED
+from provisioner.facts import (
+    AddressFact,
+    Allocated,
+    Associated,
+    Done,
+    Dropped,
+    Grouped,
+    InstanceFact,
+    Launched,
+    Machine,
+)
+from provisioner.launch_refusals import USER_DATA_CHANGED
+from provisioner.learn import cloud_silent, learned
+from provisioner.plan import (
+    Allocate,
+    Associate,
+    CloseGroups,
+    DropGroups,
+    DropKey,
+    EnsureGroups,
+    ImportKey,
+    Launch,
+    Release,
+    Terminate,
+)
+from provisioner.record import Address, NodeState, Role
+from provisioner.removal import BASE_DROPPED, GROUPS_DROPPED, KEY_DROPPED, WHITELIST_CLOSED
+from provisioner.sight import GROUP_MISSING, NO_CAPACITY
+from provisioner.status import CLOUD_ANSWERS
+from tests.unit.provisioner.shapes import (
+    ADDRESS,
+    GROUPS,
+    ID,
+    LIMITS,
+    MINUTE,
+    NOW,
+    SECOND,
+    intent,
+    launched,
+    node,
+    record,
+)
+
+S = NodeState
+LAUNCH = Launch(0, 1, Role.MASTER, intent())
+ASKED = node(intent=intent())
+SILENCE = DeadlinePassed("no reply", reason="CLOUD_AWAY")
+
+
+def learn(cluster, action, outcome, now=NOW):
+    return learned(cluster, ((action, outcome),), LIMITS, now)
+
+
+def only(cluster):
+    (one,) = cluster.nodes
+    return one
+
+
+def refusal(code):
+    return refusals.failure(code, "said EC2")
+
+
+def test_a_launch_teaches_id_and_time():
+    found = learn(record(ASKED), LAUNCH, Launched(InstanceFact("i-4", Machine.PENDING)))
+    assert (only(found).instance_id, only(found).launches_ms) == ("i-4", (NOW,))
+    assert found.holds(CLOUD_ANSWERS)
+
+
+@pytest.mark.parametrize("n", [
+    node(attempt=2, intent=intent(2)),
+    launched(instance_id="i-1"),
+])  # fmt: skip
+def test_a_late_answer_does_not_touch_a_node_that_moved_on(n):
+    found = learn(record(n), LAUNCH, Launched(InstanceFact("i-4", Machine.PENDING)))
+    assert only(found) == n
+
+
+def test_other_answers():
+    bare = record(node(), address=Address(), groups=())
+    allocated = learn(bare, Allocate(), Allocated(AddressFact("e", "1.1.1.1")))
+    assert allocated.address == Address("e", "1.1.1.1")
+    assert allocated.holds(ADDRESS_ASKED)
+    assert learn(bare, EnsureGroups("v", peers=False), Grouped(GROUPS)).groups == GROUPS
+    tied = learn(record(), Associate("e", ID), Associated("eipassoc-2"))
+    assert tied.address.association_id == "eipassoc-2"
+    assert learn(record(), CloseGroups(), Done()).holds(WHITELIST_CLOSED)
+    assert learn(record(), Release(("e",)), Done()).address == Address()
+    assert learn(record(), DropKey(), Done()).holds(KEY_DROPPED)
+    assert learn(record(), ImportKey(), Done()).nodes == ()
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_dropped_groups(last):
+    found = learn(record(), DropGroups(last_cluster=last), Dropped())
+    assert found.holds(GROUPS_DROPPED)
+    assert found.holds(BASE_DROPPED) is last
+    held = learn(record(), DropGroups(last_cluster=last), Dropped(("sg-1",), "held by eni-1"))
+    assert not held.holds(GROUPS_DROPPED)
+    assert held.condition(GROUPS_DROPPED).description == "held by eni-1"
+
+
+# refused launches -------------------------------------------------------------------------------
+
+
+def test_silence_teaches_nothing_about_a_launch():
+    for silence in (SILENCE, refusal("RequestLimitExceeded"), Internal("?"), Unavailable("x")):
+        found = learn(record(ASKED), LAUNCH, silence)
+        assert only(found) == ASKED
+        assert not found.holds(CLOUD_ANSWERS)
+        assert found.condition(CLOUD_ANSWERS).reason == silence.reason
+
+
+def test_no_capacity_spends_the_offer_and_starts_the_clock_once():
+    found = learn(record(ASKED), LAUNCH, refusal("InsufficientInstanceCapacity"))
+    n = only(found)
+    assert (n.intent.client_token, n.intent.subnet_id, n.reason) == ("", "subnet-a", NO_CAPACITY)
+    assert n.deadline_ms == NOW + 10 * MINUTE
+    again = node(intent=intent(), reason=NO_CAPACITY, deadline_ms=NOW + MINUTE)
+    found = learn(record(again), LAUNCH, refusal("InsufficientInstanceCapacity"))
+    assert only(found).deadline_ms == NOW + MINUTE
+    assert found.holds(CLOUD_ANSWERS)
+
+
+def test_capacity_refused_for_a_node_without_intent():
+    found = learn(record(node()), LAUNCH, refusal("InsufficientInstanceCapacity"))
+    assert only(found).intent is None
+
+
+@pytest.mark.parametrize(("code", "reason"), [
+    ("VcpuLimitExceeded", "QUOTA_EXCEEDED"),
+    ("UnauthorizedOperation", "CLOUD_PERMISSION"),
+    ("IdempotentParameterMismatch", "LAUNCH_PARAMETERS_CHANGED"),
+    ("InvalidAMIID.NotFound", "CLOUD_REFUSED"),
+])  # fmt: skip
+def test_a_refusal_for_good_fails_and_still_looks_for_a_machine(code, reason):
+    found = learn(record(ASKED), LAUNCH, refusal(code))
+    n = only(found)
+    assert (n.state, n.reason, n.retiring) == (S.FAILED, reason, True)
+    assert n.intent == intent()
+
+
+def test_a_token_of_an_ended_machine_spends_the_attempt_and_looks_first():
+    n = only(learn(record(ASKED), LAUNCH, refusal("IdempotentInstanceTerminated")))
+    assert (n.retiring, n.intent, n.launches_ms) == (True, intent(), (NOW,))
+
+
+def test_user_data_that_cannot_be_made_again_means_another_attempt():
+    error = CloudRefused("other secret", reason=USER_DATA_CHANGED)
+    n = only(learn(record(ASKED), LAUNCH, error))
+    assert (n.state, n.retiring, n.reason) == (S.STARTING, True, USER_DATA_CHANGED)
+
+
+@pytest.mark.parametrize("code", ["InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound"])
+def test_a_missing_group_is_made_anew_and_waited_for_a_minute(code):
+    found = learn(record(ASKED), LAUNCH, refusal(code), NOW + 59 * SECOND)
+    assert (only(found).reason, found.groups) == (GROUP_MISSING, ())
+    assert only(found).state is S.STARTING
+    late = learn(record(ASKED), LAUNCH, refusal(code), NOW + 60 * SECOND)
+    assert (only(late).state, only(late).reason) == (S.FAILED, GROUP_MISSING)
+
+
+def test_a_missing_key_is_waited_for_a_minute():
+    error = refusal("InvalidKeyPair.NotFound")
+    assert only(learn(record(ASKED), LAUNCH, error)) == ASKED
+    late = only(learn(record(ASKED), LAUNCH, error, NOW + 60 * SECOND))
+    assert (late.state, late.reason) == (S.FAILED, "KEY_PAIR_MISSING")
+    assert learn(record(node()), LAUNCH, error).nodes == (node(),)
+
+
+# other refusals ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", [Allocate(), EnsureGroups("v", peers=False), ImportKey()])
+def test_what_every_launch_stands_on_refused_for_good(action):
+    error = AlreadyExists("a stranger has it", reason="SECURITY_GROUP_NAME_TAKEN")
+    found = learn(record(node()), action, error)
+    assert (only(found).state, only(found).reason) == (S.FAILED, "SECURITY_GROUP_NAME_TAKEN")
+    assert not only(found).retiring
+    for n in (launched(), ASKED, launched(S.RUNNING)):
+        assert only(learn(record(n), action, error)) == n
+
+
+@pytest.mark.parametrize("action", [Allocate(), EnsureGroups("v", peers=False), ImportKey()])
+def test_silence_of_what_launches_stand_on_is_only_told(action):
+    found = learn(record(node()), action, SILENCE)
+    assert only(found) == node()
+    assert not found.holds(CLOUD_ANSWERS)
+
+
+def test_an_address_that_can_never_follow_fails_the_machine():
+    error = refusal("Gateway.NotAttached")
+    found = learn(record(launched()), Associate("e", ID), error)
+    assert (only(found).state, only(found).retiring) == (S.FAILED, True)
+    for n in (launched(S.RUNNING), launched(instance_id="i-2")):
+        assert only(learn(record(n), Associate("e", ID), error)) == n
+
+
+@pytest.mark.parametrize("code", ["InvalidInstanceID", "IncorrectInstanceState"])
+def test_an_address_that_cannot_follow_yet(code):
+    found = learn(record(launched()), Associate("e", ID), refusal(code))
+    assert only(found) == launched()
+
+
+@pytest.mark.parametrize(("action", "kind"), [
+    (CloseGroups(), WHITELIST_CLOSED), (DropGroups(last_cluster=False), GROUPS_DROPPED),
+])  # fmt: skip
+def test_a_deletion_that_waits_says_for_what(action, kind):
+    found = learn(record(), action, Unavailable("whitelist is away"))
+    assert found.condition(kind).description == "whitelist is away"
+    assert not found.holds(kind)
+
+
+def test_a_refused_end_is_told():
+    found = learn(record(launched()), Terminate((ID,)), refusal("UnauthorizedOperation"))
+    assert found.condition(CLOUD_ANSWERS).reason == "CLOUD_PERMISSION"
+    assert only(found) == launched()
+
+
+def test_the_cloud_answers_again():
+    silent = cloud_silent(record(), SILENCE, NOW)
+    well = learned(silent, (), LIMITS, NOW + SECOND)
+    assert well.condition(CLOUD_ANSWERS).since_ms == NOW + SECOND
+    assert learned(record(), (), LIMITS, NOW) == record()
+    assert ADDRESS.public_ip

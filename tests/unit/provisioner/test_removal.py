@@ -1,0 +1,171 @@
+"""Decisions on the way out: nothing is forgotten before EC2 shows that it is gone."""
+
+import pytest
+
+from provisioner.cluster import decide
+from provisioner.facts import AddressFact, InstanceFact, Machine
+from provisioner.plan import (
+    CloseGroups,
+    DeleteVolumes,
+    DropGroups,
+    DropKey,
+    Release,
+    Terminate,
+)
+from provisioner.record import Address, ClusterState, NodeState
+from provisioner.removal import (
+    BASE_DROPPED,
+    GROUPS_DROPPED,
+    KEY_DROPPED,
+    WHITELIST_CLOSED,
+    keeps_base,
+)
+from provisioner.status import with_condition
+from tests.unit.provisioner.shapes import (
+    ID,
+    LIMITS,
+    MINUTE,
+    NOW,
+    facts,
+    intent,
+    launched,
+    left,
+    machine,
+    node,
+    record,
+    token_of,
+)
+
+S = NodeState
+TOKEN = token_of()
+EVERYTHING = (WHITELIST_CLOSED, GROUPS_DROPPED, BASE_DROPPED, KEY_DROPPED)
+
+
+def leaving(*nodes, held=(WHITELIST_CLOSED,), **more):
+    cluster = record(*nodes, wanted=False, **more)
+    for kind in held:
+        cluster = with_condition(cluster, kind, ok=True, now=NOW)
+    return cluster
+
+
+def plan(cluster, seen, now=NOW):
+    return decide(cluster, seen, LIMITS, now)
+
+
+def only(found):
+    (one,) = found.record.nodes
+    return one
+
+
+def gone(**more):
+    return leaving(launched(S.GONE), **more)
+
+
+def test_the_whitelist_is_closed_before_anything_else():
+    found = plan(leaving(launched(S.RUNNING), held=()), facts(machine()))
+    assert found.actions == (CloseGroups(),)
+    assert found.record.state is ClusterState.DELETING
+    assert not found.gone
+
+
+@pytest.mark.parametrize("state", [S.STARTING, S.LOADING, S.RUNNING])
+def test_machines_are_ended(state):
+    found = plan(leaving(launched(state)), facts(machine()))
+    assert found.actions == (Terminate((ID,), (TOKEN,)),)
+    assert (only(found).state, only(found).retiring) == (state, True)
+
+
+def test_an_ending_machine_is_waited_for_and_asked_again_when_late():
+    seen = facts(machine(Machine.SHUTTING_DOWN))
+    found = plan(leaving(launched(S.RUNNING)), seen)
+    assert found.actions == ()
+    again = plan(found.record, seen, NOW + 10 * MINUTE)
+    assert again.actions == (Terminate((ID,), (TOKEN,)),)
+
+
+def test_gone_only_when_seen_to_be_terminated():
+    found = plan(leaving(launched(S.RUNNING)), facts(machine(Machine.TERMINATED)))
+    assert only(found).state is S.GONE
+    assert only(found).instance_id == ID
+    assert found.actions == ()
+    assert not found.gone
+
+
+def test_a_launch_without_an_answer_holds_the_deletion_up_until_it_is_clear():
+    first = plan(leaving(node(intent=intent())), facts())
+    assert only(first).why.startswith("looking whether EC2 made the machine")
+    later = plan(first.record, facts(), NOW + 5 * MINUTE)
+    assert only(later).state is S.GONE
+    found = InstanceFact("i-9", Machine.RUNNING, token=TOKEN)
+    caught = plan(first.record, facts(launched={TOKEN: found}))
+    assert only(caught).instance_id == "i-9"
+
+
+def test_an_unshown_machine_holds_the_deletion_up():
+    first = plan(leaving(launched(S.RUNNING)), facts())
+    assert only(first).state is S.RUNNING
+    assert only(plan(first.record, facts(), NOW + 5 * MINUTE)).state is S.GONE
+
+
+def test_failed_and_never_launched_nodes_go_at_once():
+    assert only(plan(leaving(node(S.FAILED)), facts())).state is S.GONE
+    assert only(plan(leaving(node()), facts())).state is S.GONE
+
+
+def test_nothing_more_is_done_before_the_leftovers_were_looked_for():
+    found = plan(gone(), facts())
+    assert (found.actions, found.gone) == ((), False)
+
+
+def test_what_they_stood_on_goes_together():
+    found = plan(gone(), facts(leftovers=left()))
+    assert found.actions == (Release(("eipalloc-1",)), DropGroups(last_cluster=False))
+    assert not found.gone
+
+
+def test_the_last_cluster_takes_base_and_key_along():
+    found = plan(gone(address=Address()), facts(leftovers=left(others=False)))
+    assert found.actions == (DropGroups(last_cluster=True), DropKey())
+
+
+def test_groups_dropped_while_others_lived_are_dropped_again_by_the_last():
+    held = (WHITELIST_CLOSED, GROUPS_DROPPED, KEY_DROPPED)
+    found = plan(gone(address=Address(), held=held), facts(leftovers=left(others=False)))
+    assert found.actions == (DropGroups(last_cluster=True),)
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_gone_when_nothing_is_left(others):
+    cluster = gone(address=Address(), held=EVERYTHING)
+    ended = machine(Machine.TERMINATED)
+    found = plan(cluster, facts(leftovers=left(others=others, instances=(ended,))))
+    assert found.gone
+    assert found.settled
+    assert found.record.groups == ()
+
+
+@pytest.mark.parametrize(("more", "actions"), [
+    ({"instances": (machine(Machine.RUNNING),)}, (Terminate((ID,)),)),
+    ({"instances": (machine(Machine.SHUTTING_DOWN),)}, ()),
+    ({"addresses": (AddressFact("eipalloc-5", "1"),)}, (Release(("eipalloc-5",)),)),
+    ({"free_volumes": ("vol-1",)}, (DeleteVolumes(("vol-1",)),)),
+    ({"busy_volumes": ("vol-1",)}, ()),
+])  # fmt: skip
+def test_what_memory_forgot_is_found_by_tag(more, actions):
+    cluster = gone(address=Address(), held=EVERYTHING)
+    found = plan(cluster, facts(leftovers=left(**more)))
+    assert found.actions == actions
+    assert not found.gone
+
+
+def test_a_cluster_deleted_before_its_first_turn():
+    cluster = leaving(held=(), groups=(), address=Address())
+    assert plan(cluster, facts(leftovers=left())).actions == (CloseGroups(),)
+
+
+@pytest.mark.parametrize(("other", "wanted", "keeps"), [
+    ("c5", True, False), ("c4", True, True), ("c6", True, True),
+    ("c4", False, False), ("c6", False, True),
+])  # fmt: skip
+def test_of_several_that_leave_at_once_one_is_the_last(other, wanted, keeps):
+    assert keeps_base(other, other_wanted=wanted, cluster_id="c5") is keeps
