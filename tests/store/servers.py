@@ -68,6 +68,8 @@ class Server:
         self.process.wait(10)
 
     def stop(self):
+        if self.process is None or self.process.poll() is not None:
+            return
         self.process.terminate()
         try:
             self.process.wait(10)

@@ -52,7 +52,7 @@ def test_the_embedded_store_keeps_every_acknowledged_write(tmp_path):
             text=True,
         ) as child:
             note(acknowledged, *child.stdout.readline().split())  # it writes
-            killer = threading.Timer(luck.uniform(0.05, 0.5), child.kill)
+            killer = threading.Timer(luck.uniform(0.05, 1.2), child.kill)
             killer.start()
             for line in child.stdout:
                 if line.endswith("\n"):
@@ -64,10 +64,16 @@ def test_the_embedded_store_keeps_every_acknowledged_write(tmp_path):
     assert len(acknowledged) > 2 * EMBEDDED_ROUNDS
 
 
-@pytest.mark.wire
-def test_a_killed_server_keeps_every_acknowledged_write(tmp_path):
+@pytest.fixture
+def server(tmp_path):
     ensure_program()
     server = Server(tmp_path / "data")
+    yield server
+    server.stop()
+
+
+@pytest.mark.wire
+def test_a_killed_server_keeps_every_acknowledged_write(server):
     acknowledged = {}
     luck = random.Random(11)
     for _ in range(WIRE_ROUNDS):
@@ -89,7 +95,6 @@ def test_a_killed_server_keeps_every_acknowledged_write(tmp_path):
     engine = Mongo(server.uri, "kite", prove=False)
     assert lost(World(engine), acknowledged) == []
     engine.close()
-    server.stop()
     assert len(acknowledged) > 2 * WIRE_ROUNDS
 
 
