@@ -85,7 +85,6 @@ class Mender:
         lease = max(_LEAST_LEASE, int(self._how.seconds * 2))
         if not await self._records.duty(DUTY, seconds=lease):
             return False
-        # Groups before clusters: a rule seen was granted for a wish that this listing shows.
         standing = await self._ec2.of_install(self._how.install)
         clusters = await self._records.every()
         by_owner = {group.owner: group for group in standing if _is_whitelist(group)}

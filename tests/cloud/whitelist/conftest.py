@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kite.clock import SystemClock
+from kite.errors import KiteError
 from kite.rpc import client
 from kite.rpc.server import RpcServer
 from kite.v1 import whitelist_pb2, whitelist_pb2_grpc
@@ -19,12 +20,10 @@ from whitelist_svc.session import Session
 from whitelist_svc.settings import Settings
 
 CLUSTER = "caaaaaaaaaaaaaaaa"
-WRITING = (
-    "CreateSecurityGroup",
-    "AuthorizeSecurityGroupIngress",
-    "RevokeSecurityGroupIngress",
-    "DeleteSecurityGroup",
-)
+GRANT, REVOKE = "AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"
+A, B, C, D = (f"198.18.88.{n}" for n in (11, 12, 13, 14))
+AUTHORIZED = whitelist_pb2.RULE_STATE_AUTHORIZED
+AUTHORIZING = whitelist_pb2.RULE_STATE_AUTHORIZING
 
 
 class Pauses:
@@ -154,3 +153,26 @@ async def world(strict_ec2, ec2_session, settings) -> AsyncIterator[World]:
     await server.drain(0)
     await made.channel.close()
     await backend.drain(0)
+
+
+@pytest.fixture
+async def group(world: World) -> str:
+    """The whitelist group of a cluster whose record knows it."""
+    group_id = (await world.ensure())["whitelist"]
+    world.registry.record_group(CLUSTER, group_id)
+    return group_id
+
+
+def at(*addresses: str) -> set[tuple[str, int]]:
+    """What `World.in_force` shows when these addresses may use Milvus."""
+    return {(f"{one}/32", 19530) for one in addresses}
+
+
+def wished(world: World) -> list[str]:
+    return [one.source_ip for one in world.registry.clusters[CLUSTER].whitelist.rules]
+
+
+async def failing(world: World, *ranges: tuple[str, str] | str) -> KiteError:
+    with pytest.raises(KiteError) as caught:
+        await world.set(*ranges)
+    return caught.value

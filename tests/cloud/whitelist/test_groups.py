@@ -153,7 +153,9 @@ async def test_waiting_for_a_group_ends_after_a_minute(world):
 
 async def test_two_clusters_at_once_share_one_base(world):
     world.registry.add(OTHER, name="dogs")
+    since = world.since()
     one, two = await asyncio.gather(world.ensure(), world.ensure(OTHER))
+    assert len(world.writes(since)) == 4  # three groups, one grant
     assert one["base"] == two["base"]
     assert one["whitelist"] != two["whitelist"]
     assert set(world.in_force(one["base"])) == CONTROL
