@@ -1,14 +1,14 @@
 """One turn of one cluster: see, decide, reserve, act, commit."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from kite.clock import Clock
 from kite.errors import KiteError, LeaseLost
 from provisioner import crash
 from provisioner.cluster import decide
-from provisioner.facts import Launched, Outcome
+from provisioner.facts import Facts, Launched
 from provisioner.learn import Results, cloud_silent, learned
 from provisioner.limits import Limits
 from provisioner.operation import progressed
@@ -70,17 +70,16 @@ class Turn:
         crash.point("after-reserve")
         if reserved.record.spec.wanted != claim.record.spec.wanted:
             return Turned(reserved, 0)  # the wish has changed: decide anew before touching AWS
-        self._check_margin(claim)
         results = await self._act(reserved.record, plan.actions)
         crash.point("after-act")
-        return await self._learn(reserved, results, plan)
+        return await self._learn(reserved, results, plan, facts)
 
-    async def _learn(self, claim: Claim, results: Results, plan: Plan) -> Turned:
+    async def _learn(self, claim: Claim, results: Results, plan: Plan, facts: Facts) -> Turned:
         now = self.clock.now_ms()
-        after = learned(claim.record, results, self.limits, now)
-        after = told(after, await self.world.site(), now)
+        after = told(learned(claim.record, results, self.limits, now), facts.site, now)
+        operation = progressed(after, claim.operation, facts.installs, now)
         try:
-            stored = await self._save(claim, claim, after)
+            stored = await self._save(claim, replace(claim, operation=operation), after)
         except LeaseLost:
             await self._compensate(claim, results)
             raise
@@ -124,13 +123,14 @@ class Turn:
         events = story(before.record, record, self.clock.now_ms())
         return await self.registry.commit(before, Write(record, planned.operation, events))
 
-    def _check_margin(self, claim: Claim) -> None:
-        left = self.until(claim.record.cluster_id) - self.clock.monotonic()
+    def _check_margin(self, record: Record) -> None:
+        left = self.until(record.cluster_id) - self.clock.monotonic()
         if left < MARGIN_SECONDS:
             raise LeaseLost(f"only {left:.0f} s of the lease are left; not touching AWS")
 
     async def _act(self, record: Record, actions: tuple[Action, ...]) -> Results:
         async with self.acting():
+            self._check_margin(record)  # the wait for a place may have used the lease up
             outcomes = await asyncio.gather(*(self.world.act(record, a) for a in actions))
         return tuple(zip(actions, outcomes, strict=True))
 
@@ -144,6 +144,3 @@ class Turn:
         for action, outcome in mine:
             if (action.slot, action.attempt) not in live:
                 await self.world.act(claim.record, Terminate((outcome.instance.instance_id,)))
-
-
-Act = Callable[[Record, Action], Awaitable[Outcome | KiteError]]
