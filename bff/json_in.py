@@ -96,10 +96,10 @@ def cluster_name(*given: Mapping[str, Json]) -> str:
         InvalidRequest: FIELD_MISSING, FIELD_CONFLICT, STRING_EXPECTED, INVALID_NAME, RESERVED_NAME.
     """
     said = [
-        (_text(value, f"/{key}"), f"/{key}")
+        (_named(place[key], key), f"/{key}")
         for place in given
         for key in NAME_SPELLINGS
-        if (value := place.get(key)) is not None
+        if key in place
     ]
     if len({text for text, _ in said}) > 1:
         raise InvalidRequest(
@@ -111,6 +111,12 @@ def cluster_name(*given: Mapping[str, Json]) -> str:
         raise _missing("milvus-name")
     text, field = said[0]
     return names.cluster_name(text, field=field)
+
+
+def _named(value: Json, key: str) -> str:
+    if value is None:
+        raise _missing(key)
+    return _text(value, f"/{key}")
 
 
 def _only(body: JsonObject, *known: str) -> None:

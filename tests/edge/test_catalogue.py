@@ -9,7 +9,7 @@ import pytest
 from bff.edge.signing import Signed, sign
 from kite.errors import Forbidden, InvalidRequest, OverLimit
 from kite.v1 import cluster_pb2
-from tests.edge import catalogue, http
+from tests.edge import cases, catalogue, http
 from tests.edge.conftest import PORTAL_KEY, Edge, start_edge
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -17,7 +17,7 @@ PAIR = {"source-ip": "115.236.166.154/32", "port-type": "miluvs-port"}
 
 
 @pytest.mark.parametrize("case", catalogue.ALL, ids=str)
-async def test_bad_input_gets_its_status_and_reason(edge: Edge, case: catalogue.Case):
+async def test_bad_input_gets_its_status_and_reason(edge: Edge, case: cases.Case):
     if case.number != "77":
         await edge.create()
     answer = await http.raw(edge.port, case.data)
@@ -40,7 +40,7 @@ def _numbers(text: str) -> range:
 
 async def test_f13_endless_chunks_that_trickle_run_out_of_time(behind):
     edge = await start_edge(behind, bff_body_seconds=0.2)
-    head = catalogue.HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nxxxx\r\n"
+    head = cases.HEAD + b"Transfer-Encoding: chunked\r\n\r\n4\r\nxxxx\r\n"
     answer = await http.raw(edge.port, head)
     await edge.running.stop()
     assert (answer.status, answer.reason) == (408, "TIMEOUT")
@@ -113,7 +113,7 @@ async def test_f53_the_same_again_is_the_same_cluster(edge: Edge):
 
 async def test_f54_another_body_under_the_name_is_a_conflict(edge: Edge):
     await edge.create()
-    answer = await edge.ask("POST", "/v1/clusters", {**catalogue.GOOD, "disk-size": 51})
+    answer = await edge.ask("POST", "/v1/clusters", {**cases.GOOD, "disk-size": 51})
     assert (answer.status, answer.reason) == (409, "NAME_TAKEN")
 
 
@@ -258,7 +258,7 @@ async def test_f91_the_refusal_suggests_what_was_meant(edge: Edge):
 async def test_f92_netmasks_are_refused(edge: Edge):
     await edge.create()
     for text in ("1.2.3.4/255.255.255.0", "1.2.3.4/0.0.0.255"):
-        answer = await http.raw(edge.port, catalogue.one_range(text))
+        answer = await http.raw(edge.port, cases.one_range(text))
         assert (answer.status, answer.reason) == (422, "INVALID_CIDR")
 
 

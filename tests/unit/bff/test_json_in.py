@@ -73,6 +73,8 @@ def test_two_names_conflict_wherever_they_stand():
 def test_the_place_of_a_wrong_name_is_told_in_its_own_spelling():
     assert refusal(json_in.cluster_name, {"milvs-name": "Cats"}).field == "/milvs-name"
     assert refusal(json_in.cluster_name, {"milvs-name": None}).reason == "FIELD_MISSING"
+    both = {"milvs-name": None, "milvus-name": "cats"}
+    assert refusal(json_in.cluster_name, both).reason == "FIELD_MISSING"
 
 
 def test_a_whitelist_is_read_whole():
