@@ -177,4 +177,3 @@ async def checked(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise Forbidden("this path is for administrators", reason="ADMIN_ONLY")
     asked.known_parameters([key for key, _ in request.query.items()], route.query)
     return await handler(request)
-

@@ -60,7 +60,9 @@ def _document(name: str, answer: whitelist_pb2.SetRulesResponse) -> JsonObject:
 
 
 def _answer(body: JsonObject, revision: int) -> web.Response:
-    return web.json_response(body, headers={"ETag": f'"{revision}"'})
+    """A whitelist never set has no revision to insist on: 0 means "any" behind the edge."""
+    headers = {"ETag": f'"{revision}"'} if revision else {}
+    return web.json_response(body, headers=headers)
 
 
 async def _set(request: web.Request, name: str, wished: Wished) -> whitelist_pb2.SetRulesResponse:

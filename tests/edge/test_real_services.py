@@ -188,6 +188,8 @@ async def test_a_whitelist_at_birth_is_canonical(real: Real, user: str):
 
 async def test_a_whitelist_is_kept_until_there_is_a_group(real: Real, user: str):
     await real.ask("POST", "/v1/milvus", cases.GOOD, user=user)
+    never_set = await real.ask("GET", "/v1/whitelist?milvs-name=search-cats", user=user)
+    assert ("etag" in never_set.headers) is (never_set.json["revision"] > 0)
     body = {"milvus-name": "search-cats", "ip-ranges": [A]}
     put = await real.ask("PUT", "/v1/whitelist", body, user=user)
     assert (put.status, put.json["ip-ranges"]) == (200, [A])
