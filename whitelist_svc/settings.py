@@ -3,7 +3,6 @@
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, field_validator
-from pydantic_settings import NoDecode
 
 from kite import ports
 from kite.described import tell
@@ -29,7 +28,7 @@ class Settings(Common):
     whitelist_listen: str = Field(
         "127.0.0.1:50053", description="Address the service listens on, host:port."
     )
-    whitelist_control_cidrs: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    whitelist_control_cidrs: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         (),
         description="Ranges of the control plane, comma-separated; hosts take SSH, Milvus and "
         "health checks from there only. Empty = Kite cannot reach its hosts.",

@@ -43,6 +43,7 @@ async def test_a_stale_revision_is_refused(world, group):
 @pytest.mark.parametrize("revision", [0, 1])
 async def test_of_two_lists_at_once_one_wins_whole(world, group, revision):
     world.registry.clusters[CLUSTER].whitelist.revision = revision
+    world.registry.together(3)
     results = await asyncio.gather(
         *(world.set(A, one) for one in (B, C, D)), return_exceptions=True
     )
@@ -56,6 +57,7 @@ async def test_of_two_lists_at_once_one_wins_whole(world, group, revision):
 @pytest.mark.parametrize("revision", [0, 1])
 async def test_the_same_list_twice_at_once_is_no_conflict(world, group, revision):
     world.registry.clusters[CLUSTER].whitelist.revision = revision
+    world.registry.together(4)
     since = world.since()
     await asyncio.gather(*(world.set(A, B) for _ in range(4)))
     assert set(world.in_force(group)) == at(A, B)

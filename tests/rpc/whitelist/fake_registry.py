@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from kite.errors import Conflict, KiteError, NotFound
@@ -30,6 +31,9 @@ class FakeRegistry(
         self.fail: dict[str, list[KiteError]] = {}
         self.before_set: Any = None
         self.after_get: Any = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.waiting = 0
         self.calls: list[str] = []
 
     def add(self, cluster_id: str, *, user: str = "alice", name: str = "cats", **spec: Any) -> None:
@@ -40,6 +44,11 @@ class FakeRegistry(
             spec=cluster_pb2.ClusterSpec(**{"wanted": True, **spec}),
             whitelist=cluster_pb2.Whitelist(revision=1),
         )
+
+    def together(self, readers: int) -> None:
+        """The next reads by name are answered when `readers` of them have come."""
+        self.waiting = readers
+        self.gate.clear()
 
     def unwant(self, cluster_id: str) -> None:
         self.clusters[cluster_id].spec.wanted = False
@@ -67,6 +76,11 @@ class FakeRegistry(
     async def GetCluster(self, request: Any, context: Any) -> Any:
         self._enter("GetCluster")
         answer = registry_pb2.GetClusterResponse(cluster=self._find(request))
+        if not request.cluster_id and self.waiting:
+            self.waiting -= 1
+            if not self.waiting:
+                self.gate.set()
+            await self.gate.wait()
         if self.after_get and request.cluster_id:
             hook, self.after_get = self.after_get, None
             hook()
