@@ -57,7 +57,7 @@ def admit(wish: Wish, catalogue: plans.Catalogue) -> plans.Plan:
     """The plan to build by.
 
     Raises:
-        InvalidRequest: UNKNOWN_TYPE, INVALID_DISK_SIZE, INVALID_IDEMPOTENCY_KEY, INVALID_RULE.
+        InvalidRequest: UNKNOWN_TYPE, DISK_TOO_SMALL, DISK_TOO_LARGE, INVALID_IDEMPOTENCY_KEY, INVALID_RULE.
     """
     if len(wish.idempotency_key) > KEY_LENGTH:
         raise InvalidRequest(
@@ -74,7 +74,7 @@ def admit(wish: Wish, catalogue: plans.Catalogue) -> plans.Plan:
         raise InvalidRequest(
             f"disk-size must be {plan.min_disk_gib} to {plan.max_disk_gib} GiB for type "
             f"{plan.name}, not {wish.disk_gib}",
-            reason="INVALID_DISK_SIZE",
+            reason="DISK_TOO_SMALL" if wish.disk_gib < plan.min_disk_gib else "DISK_TOO_LARGE",
             field="/disk-size",
         )
     check_rules(wish.rules)

@@ -221,7 +221,7 @@ def new_cluster(wish: Wish, plan: Plan, *, cluster_id: str, now_ms: int) -> pb.C
         status=pb.ClusterStatus(
             state=pb.CLUSTER_STATE_STARTING, why="accepted; waiting for its turn"
         ),
-        whitelist=pb.Whitelist(rules=rules, revision=1 if rules else 0),
+        whitelist=pb.Whitelist(rules=rules, revision=1),
         generation=1,
         rev=1,
         created_at_ms=now_ms,

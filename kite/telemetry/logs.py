@@ -3,12 +3,18 @@
 Control characters in values are escaped by the renderers, so a value can never forge a line.
 """
 
+import asyncio
 import logging
 import sys
 
 import structlog
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def _not_cancelled(record: logging.LogRecord) -> bool:
+    """False for calls that a drain cancelled before they began: grpc calls that an error."""
+    return not (record.exc_info and record.exc_info[0] is asyncio.CancelledError)
 
 
 def start(service: str, *, level: str = "info", form: str = "auto") -> None:
@@ -30,6 +36,7 @@ def start(service: str, *, level: str = "info", form: str = "auto") -> None:
     )
     structlog.contextvars.bind_contextvars(service=service)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_not_cancelled)
 
 
 def get(name: str) -> structlog.typing.FilteringBoundLogger:

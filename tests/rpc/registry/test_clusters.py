@@ -119,8 +119,8 @@ async def test_keys(registry):
         ({"user": "a|b"}, "INVALID_USERNAME"),
         ({"milvus_type": "M6"}, "UNKNOWN_TYPE"),
         ({"milvus_type": ""}, "UNKNOWN_TYPE"),
-        ({"disk": 7}, "INVALID_DISK_SIZE"),
-        ({"disk": 2**31 - 1}, "INVALID_DISK_SIZE"),
+        ({"disk": 7}, "DISK_TOO_SMALL"),
+        ({"disk": 2**31 - 1}, "DISK_TOO_LARGE"),
         ({"rules": [rule("10.0.0.1")]}, "INVALID_RULE"),
         ({"rules": [pb.Rule(source_ip="10.0.0.1/32")]}, "INVALID_RULE"),
         ({"address_mode": 99}, "INVALID_REQUEST"),
@@ -229,12 +229,12 @@ async def test_the_whitelist(registry):
     wished = [rule(note="a"), rule(port=pb.PORT_TYPE_MILVUS_EM, expires_at_ms=9)]
     first = await registry.whitelist(*wished)
     assert list(first.whitelist.rules) == wished
-    assert (first.whitelist.revision, first.generation) == (1, created.generation + 1)
+    assert (first.whitelist.revision, first.generation) == (2, created.generation + 1)
     assert await registry.whitelist(*wished) == first
     with pytest.raises(Conflict):
         await registry.whitelist(rule(), revision=7)
-    empty = await registry.whitelist(revision=1)
-    assert (list(empty.whitelist.rules), empty.whitelist.revision) == ([], 2)
+    empty = await registry.whitelist(revision=2)
+    assert (list(empty.whitelist.rules), empty.whitelist.revision) == ([], 3)
     with pytest.raises(InvalidRequest):
         await registry.whitelist(rule("10.1.2.3/8"))
 
