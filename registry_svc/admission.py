@@ -57,7 +57,8 @@ def admit(wish: Wish, catalogue: plans.Catalogue) -> plans.Plan:
     """The plan to build by.
 
     Raises:
-        InvalidRequest: UNKNOWN_TYPE, DISK_TOO_SMALL, DISK_TOO_LARGE, INVALID_IDEMPOTENCY_KEY, INVALID_RULE.
+        InvalidRequest: UNKNOWN_TYPE, DISK_TOO_SMALL, DISK_TOO_LARGE,
+            INVALID_IDEMPOTENCY_KEY, INVALID_RULE.
     """
     if len(wish.idempotency_key) > KEY_LENGTH:
         raise InvalidRequest(

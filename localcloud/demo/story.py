@@ -147,7 +147,7 @@ class Story:
             insist(not answer["ip-ranges"], f"still {answer['ip-ranges']}")
             notices = " ".join(answer.get("notices", []))
             insist("open" in notices, f"the answer does not speak of open connections: {notices}")
-            step.tell(notices)
+            step.tell("the answer says that open connections live on")
         self._refused("New connections are refused", after, place)
         with self._screen.step("The open connection lives on, as the answer said") as step:
             answer = during.ask("again", place.url, place.password)
