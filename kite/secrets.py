@@ -2,16 +2,13 @@
 
 Every derived secret is HKDF-SHA256 (RFC 5869) over the install secret with a purpose and the ids
 it belongs to; losing the database discloses nothing, and any process of the install can derive
-what it needs after a crash.
+what it needs after a crash. The library is loaded at the first use: most services only check
+settings here, and it takes as much memory as a bare Python.
 """
 
 import base64
 import struct
 from dataclasses import dataclass
-
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 MIN_SECRET_BYTES = 16
 
@@ -26,6 +23,9 @@ class SshKey:
 
 def derive(secret: str, purpose: str, *ids: str, length: int = 32) -> bytes:
     """Bytes that only holders of `secret` can make; `ids` must not contain a vertical bar."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     info = "|".join(("kite", purpose, *ids)).encode()
     return HKDF(algorithm=hashes.SHA256(), length=length, salt=None, info=info).derive(
         secret.encode()
@@ -44,6 +44,9 @@ def ssh_key(secret: str, purpose: str, *ids: str) -> SshKey:
     The private half is written here byte by byte (OpenSSH, PROTOCOL.key): libraries put a random
     check number into it, and a launch repeated with other user data is refused by EC2.
     """
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
     seed = derive(secret, f"ssh-{purpose}", *ids)
     key = Ed25519PrivateKey.from_private_bytes(seed).public_key()
     point = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)

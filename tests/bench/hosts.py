@@ -71,7 +71,11 @@ class Hosts:
                 self.world.end(host.instance_id)
 
     def job(self, hosts, key="bench"):
-        variables = {"disk_device": "none", "milvus_stop_seconds": 3}
+        variables = {
+            "disk_device": "none",
+            "milvus_stop_seconds": 3,
+            "milvus_root_password_set_later": True,  # the peers set none either
+        }
         return InstallJob(
             key=key,
             hosts=tuple(hosts),
