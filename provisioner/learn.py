@@ -5,7 +5,7 @@ An answer that is missing teaches nothing: the next turn looks, or asks again un
 
 from dataclasses import replace
 
-from kite.errors import KiteError, NoCapacity
+from kite.errors import CloudThrottled, KiteError, NoCapacity
 from provisioner import nodes
 from provisioner.cluster import ADDRESS_ASKED
 from provisioner.facts import Allocated, Associated, Dropped, Grouped, Launched, Outcome
@@ -110,18 +110,25 @@ def _on(record: Record, action: Action, change: nodes.Change) -> Record:
 def _refused(record: Record, action: Action, error: KiteError, limits: Limits, now: int) -> Record:
     match action:
         case Launch():
-            record = _on(record, action, lambda n: after_refusal(n, error, limits, now))
-            return replace(record, groups=()) if group_missing(error) else record
+            return _launch_refused(record, action, error, limits, now)
         case Allocate() | EnsureGroups() | ImportKey() if isinstance(error, FOR_GOOD):
             return _none_can_start(record, error, now)
+        case Allocate() if isinstance(error, CloudThrottled):  # a clear no: ask again at once
+            return with_condition(record, ADDRESS_ASKED, ok=False, now=0, restart=True)
         case Associate() if isinstance(error, FOR_GOOD) and not _not_yet(error):
             return _no_address(record, action, error, now)
-        case CloseGroups():
-            return _waiting(record, WHITELIST_CLOSED, error, now)
-        case DropGroups():
-            return _waiting(record, GROUPS_DROPPED, error, now)
+        case CloseGroups() | DropGroups():
+            kind = WHITELIST_CLOSED if isinstance(action, CloseGroups) else GROUPS_DROPPED
+            return _waiting(record, kind, error, now)
         case _:
             return record
+
+
+def _launch_refused(
+    record: Record, action: Launch, error: KiteError, limits: Limits, now: int
+) -> Record:
+    record = _on(record, action, lambda node: after_refusal(node, error, limits, now))
+    return replace(record, groups=()) if group_missing(error) else record
 
 
 def _waiting(record: Record, kind: str, error: KiteError, now: int) -> Record:

@@ -45,7 +45,7 @@ class Limits:
     install_tries: int = 3
     missing_ms: int = MINUTE_MS
     capacity_pause_ms: int = 10_000
-    lost_address_ms: int = 15_000
+    lost_address_ms: int = 5_000
     permission_pause_ms: int = MINUTE_MS
     poll_ms: int = 300
     settled_ms: int = 30_000

@@ -226,5 +226,7 @@ class Loop:
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Not asyncio.wait_for: before Python 3.12 it may swallow a cancellation (bpo-37658)."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await event.wait()

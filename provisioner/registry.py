@@ -142,10 +142,7 @@ class RegistryClient:
                 registry_pb2.ListClustersRequest(page_size=100, page_token=page)
             )
             live = [c for c in answer.clusters if not c.deleted_at_ms]
-            if any(
-                keeps_base(c.cluster_id, other_wanted=c.spec.wanted, cluster_id=cluster_id)
-                for c in live
-            ):
+            if any(keeps_base(packing.unpack_cluster(c), cluster_id) for c in live):
                 return True
             page = answer.next_page_token
             if not page:

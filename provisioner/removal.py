@@ -98,12 +98,18 @@ def _dropped(record: Record, left: Leftovers) -> bool:
     return record.holds(GROUPS_DROPPED) and (left.others or record.holds(BASE_DROPPED))
 
 
-def keeps_base(other_id: str, *, other_wanted: bool, cluster_id: str) -> bool:
-    """Whether another live cluster will see to the base group and key pair.
+def keeps_base(other: Record, cluster_id: str) -> bool:
+    """Whether another live cluster needs, or will see to, the base group and key pair.
 
-    Of several that are leaving at once exactly one, the greatest, feels itself the last.
+    Of several that are leaving at once the greatest sees to them. One that has dropped its
+    groups may have looked before we were unwanted, so it is not relied on; one that has not
+    looks again afterwards, and sees us.
     """
-    return other_id != cluster_id and (other_wanted or other_id > cluster_id)
+    if other.cluster_id == cluster_id:
+        return False
+    if other.spec.wanted:
+        return True
+    return other.cluster_id > cluster_id and not other.holds(GROUPS_DROPPED)
 
 
 def _since(record: Record, now: int) -> int:

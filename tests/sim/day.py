@@ -40,6 +40,8 @@ class Day:
         await asyncio.sleep(TROUBLE)
         chance.calm = True
         await asyncio.gather(*stories)
+        if chance.dice.random() < 0.3:
+            await self._delete_all(names)
         await self._settle(names)
         for keeper in keepers:
             keeper.cancel()
@@ -73,6 +75,14 @@ class Day:
             await asyncio.sleep(dice.expovariate(1 / 200))
             self.store.delete(name)
             self.deleted.add(name)
+
+    async def _delete_all(self, names: list[str]) -> None:
+        """Somebody tidies up: everything goes at almost the same time."""
+        for name in names:
+            await asyncio.sleep(self.cloud.chance.between(0, 2))
+            if name not in self.deleted:
+                self.store.delete(name)
+                self.deleted.add(name)
 
     async def _settle(self, names: list[str]) -> None:
         await asyncio.sleep(LAST_NEWS)

@@ -125,8 +125,8 @@ class Store:
 
     def others(self, cluster_id: str) -> bool:
         return any(
-            keeps_base(c, other_wanted=r.cluster.spec.wanted, cluster_id=cluster_id)
-            for c, r in self.rows.items()
+            keeps_base(packing.unpack_cluster(r.cluster), cluster_id)
+            for r in self.rows.values()
             if not r.gone
         )
 

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 import pytest
 
+from kite.clock import SystemClock
 from provisioner.ec2 import client as ec2_client
+from provisioner.ec2.client import Ec2
 from provisioner.settings import Settings
 from tests.cloud.provisioner.house import SECRET, House
 from whitelist_svc.session import Session
 
 
-@pytest.fixture(scope="session")
-def _ec2_clients(_strict_session):
+@pytest.fixture(scope="package")
+def clients_and_session(_strict_session):
     """Clients of the process, as in production: one session each."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "kite")
@@ -23,9 +26,22 @@ def _ec2_clients(_strict_session):
     session._pool.shutdown()
 
 
+@dataclass(frozen=True)
+class Ground:
+    """A network with two zones and a way out, and an image."""
+
+    vpc: str
+    subnets: tuple[str, ...]
+    image: str
+
+
+@pytest.fixture(scope="package")
+def _image(_strict_session):
+    return _strict_session.plain().describe_images()["Images"][0]["ImageId"]
+
+
 @pytest.fixture
-async def house(strict_ec2, _ec2_clients, tmp_path) -> AsyncIterator[House]:
-    clients, session = _ec2_clients
+def ground(strict_ec2, _image) -> Ground:
     ec2 = strict_ec2.plain()
     vpc = ec2.create_vpc(CidrBlock="10.88.0.0/16")["Vpc"]["VpcId"]
     ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
@@ -35,13 +51,34 @@ async def house(strict_ec2, _ec2_clients, tmp_path) -> AsyncIterator[House]:
         ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.88.{n}.0/24", AvailabilityZone=zone)["Subnet"]
         for n, zone in ((1, "us-east-1a"), (2, "us-east-1b"))
     ]
+    return Ground(vpc, tuple(s["SubnetId"] for s in subnets), _image)
+
+
+@pytest.fixture
+async def ec2(strict_ec2, clients_and_session) -> AsyncIterator[Ec2]:
+    """The product's own door to the strict EC2."""
+    door = Ec2(lambda: clients_and_session[0], SystemClock())
+    yield door
+    door.close()
+
+
+@pytest.fixture
+def tuned() -> dict[str, object]:
+    """Settings that a test wants otherwise: parametrise it."""
+    return {}
+
+
+@pytest.fixture
+async def house(strict_ec2, ground, clients_and_session, tmp_path, tuned) -> AsyncIterator[House]:
+    clients, session = clients_and_session
     settings = Settings(
         install="test",
         secret=SECRET,
-        provisioner_image_id=ec2.describe_images()["Images"][0]["ImageId"],
-        provisioner_subnets=",".join(s["SubnetId"] for s in subnets),
+        provisioner_image_id=ground.image,
+        provisioner_subnets=",".join(ground.subnets),
         provisioner_poll_seconds=0.05,
         provisioner_settled_seconds=1.0,
+        **tuned,
     )
     made = House(strict_ec2, clients, settings, tmp_path, session)
     await made.start()

@@ -106,6 +106,12 @@ def test_dropped_groups(last):
     assert held.condition(GROUPS_DROPPED).description == "held by eni-1"
 
 
+def test_a_throttled_address_is_asked_for_again_at_once():
+    throttled = refusals.failure("RequestLimitExceeded", "slow down")
+    found = learn(record(node(), address=Address()), Allocate(), throttled)
+    assert found.condition(ADDRESS_ASKED).since_ms == 0
+
+
 # refused launches -------------------------------------------------------------------------------
 
 

@@ -1,5 +1,7 @@
 """Decisions on the way out: nothing is forgotten before EC2 shows that it is gone."""
 
+from dataclasses import replace
+
 import pytest
 
 from provisioner.cluster import decide
@@ -163,9 +165,15 @@ def test_a_cluster_deleted_before_its_first_turn():
     assert plan(cluster, facts(leftovers=left())).actions == (CloseGroups(),)
 
 
-@pytest.mark.parametrize(("other", "wanted", "keeps"), [
-    ("c5", True, False), ("c4", True, True), ("c6", True, True),
-    ("c4", False, False), ("c6", False, True),
+@pytest.mark.parametrize(("other", "wanted", "dropped", "keeps"), [
+    ("c5", True, False, False),
+    ("c4", True, False, True),
+    ("c6", True, True, True),
+    ("c4", False, False, False),
+    ("c6", False, False, True),
+    ("c6", False, True, False),
 ])  # fmt: skip
-def test_of_several_that_leave_at_once_one_is_the_last(other, wanted, keeps):
-    assert keeps_base(other, other_wanted=wanted, cluster_id="c5") is keeps
+def test_of_several_that_leave_at_once_one_is_the_last(other, wanted, dropped, keeps):
+    cluster = replace(record(wanted=wanted), cluster_id=other)
+    cluster = with_condition(cluster, GROUPS_DROPPED, ok=dropped, now=NOW)
+    assert keeps_base(cluster, "c5") is keeps

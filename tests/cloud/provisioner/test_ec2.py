@@ -1,0 +1,343 @@
+"""What is sent to EC2 and what is read from it, against the strict endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from kite.errors import CloudRefused, KiteError, Unavailable
+from localcloud.strict.faults import Fault, Kind
+from provisioner.ec2 import network
+from provisioner.ec2.act import Hands
+from provisioner.ec2.see import Describer, Finder
+from provisioner.facts import Machine, Place, Reach
+from provisioner.plan import Launch
+from provisioner.record import Intent, Record, Role, Spec
+from provisioner.tokens import token
+from provisioner.user_data import user_data_hash
+from tests.cloud.provisioner.house import SECRET
+
+CLUSTER = "caaaaaaaaaaaaaaaa"
+RECORD = Record(CLUSTER, "alice", "cats", Spec())
+TOKEN = token("test", CLUSTER, 0, 1)
+
+
+@pytest.fixture
+def hands(ec2):
+    return Hands(ec2, install="test", secret=SECRET, root_device="/dev/sda1")
+
+
+@pytest.fixture
+def launch(strict_ec2, ground):
+    plain = strict_ec2.plain()
+    group = plain.create_security_group(GroupName="kite-x", Description="x", VpcId=ground.vpc)
+    plain.create_key_pair(KeyName="kite-test")
+    intent = Intent(
+        client_token=TOKEN,
+        image_id=ground.image,
+        instance_type="m5.large",
+        subnet_id=ground.subnets[0],
+        security_group_ids=(group["GroupId"],),
+        key_pair="kite-test",
+        root_gib=20,
+        data_gib=50,
+        public_address=False,
+        user_data_hash=user_data_hash(SECRET, TOKEN),
+        decided_at_ms=0,
+    )
+    return Launch(0, 1, Role.MASTER, intent)
+
+
+def machines(strict):
+    found = strict.plain().describe_instances()["Reservations"]
+    return [i for r in found for i in r["Instances"]]
+
+
+def tags_of(thing):
+    return {t["Key"]: t["Value"] for t in thing.get("Tags", thing.get("TagSet", []))}
+
+
+# launching --------------------------------------------------------------------------------------
+
+
+async def test_one_call_brings_machine_disks_interface_and_all_tags(strict_ec2, hands, launch):
+    made = await hands.launch(RECORD, launch)
+    assert strict_ec2.api.calls.writing == 1
+    (machine,) = machines(strict_ec2)
+    assert machine["InstanceId"] == made.instance.instance_id
+    assert (made.instance.token, made.instance.slot, made.instance.attempt) == (TOKEN, 0, 1)
+    wanted = {
+        "username": "alice",
+        "milvus-name": "cats",
+        "miluse-username": "alice",
+        "node-type": "master",
+        "kite:install": "test",
+        "kite:cluster": CLUSTER,
+        "kite:slot": "0",
+        "kite:attempt": "1",
+    }
+    plain = strict_ec2.plain()
+    volumes = plain.describe_volumes()["Volumes"]
+    interfaces = plain.describe_network_interfaces()["NetworkInterfaces"]
+    for thing in (machine, *volumes, *interfaces):
+        assert wanted.items() <= tags_of(thing).items()
+    assert sorted(v["Size"] for v in volumes) == [20, 50]
+    assert all(v["VolumeType"] == "gp3" and v["Encrypted"] for v in volumes)
+    disks = machine["BlockDeviceMappings"]
+    assert all(d["Ebs"]["DeleteOnTermination"] for d in disks)
+    assert {d["DeviceName"] for d in disks} == {"/dev/sda1", "/dev/sdf"}
+    metadata = machine["MetadataOptions"]
+    assert (metadata["HttpTokens"], metadata["HttpPutResponseHopLimit"]) == ("required", 1)
+    assert [g["GroupId"] for g in interfaces[0]["Groups"]] == list(launch.intent.security_group_ids)
+    assert machine["KeyName"] == "kite-test"
+    assert "PublicIpAddress" not in machine
+
+
+async def test_the_same_launch_twice_is_one_machine(strict_ec2, hands, launch):
+    first = await hands.launch(RECORD, launch)
+    second = await hands.launch(RECORD, launch)
+    assert first.instance.instance_id == second.instance.instance_id
+    assert len(machines(strict_ec2)) == 1
+
+
+async def test_without_tokens_it_would_be_two(strict_ec2, hands, launch):
+    with strict_ec2.api.chain.without("client-token"):
+        await hands.launch(RECORD, launch)
+        await hands.launch(RECORD, launch)
+    assert len(machines(strict_ec2)) == 2
+
+
+async def test_a_lost_reply_is_silence_and_the_next_try_finds_the_machine(
+    strict_ec2, hands, launch
+):
+    strict_ec2.api.faults.add(Fault(Kind.LOST_REPLY, action="RunInstances"))
+    with pytest.raises(Unavailable):
+        await hands.launch(RECORD, launch)
+    assert strict_ec2.api.calls.count("RunInstances") == 1  # nobody retried behind our back
+    again = await hands.launch(RECORD, launch)
+    assert [m["InstanceId"] for m in machines(strict_ec2)] == [again.instance.instance_id]
+
+
+async def test_other_parameters_under_the_same_token_are_refused(strict_ec2, hands, launch):
+    await hands.launch(RECORD, launch)
+    other = replace(launch, intent=replace(launch.intent, instance_type="m5.xlarge"))
+    with pytest.raises(CloudRefused) as refused:
+        await hands.launch(RECORD, other)
+    assert refused.value.reason == "LAUNCH_PARAMETERS_CHANGED"
+    assert len(machines(strict_ec2)) == 1
+
+
+async def test_user_data_that_has_changed_never_reaches_ec2(strict_ec2, ec2, launch):
+    other = Hands(ec2, install="test", secret="another-secret-1", root_device="/dev/sda1")
+    with pytest.raises(CloudRefused) as refused:
+        await other.launch(RECORD, launch)
+    assert refused.value.reason == "USER_DATA_CHANGED"
+    assert strict_ec2.api.calls.writing == 0
+
+
+async def test_a_token_of_an_ended_machine_is_told_as_such(strict_ec2, hands, launch):
+    made = await hands.launch(RECORD, launch)
+    strict_ec2.plain().terminate_instances(InstanceIds=[made.instance.instance_id])
+    with pytest.raises(CloudRefused) as refused:
+        await hands.launch(RECORD, launch)
+    assert refused.value.context["aws-code"] == "IdempotentInstanceTerminated"
+
+
+# seeing -----------------------------------------------------------------------------------------
+
+
+async def test_many_clusters_share_one_describe(strict_ec2, ec2, hands, launch):
+    made = await hands.launch(RECORD, launch)
+    describer = Describer(ec2)
+    before = strict_ec2.api.calls.describing
+    ids = [[made.instance.instance_id]] * 40
+    found = await asyncio.gather(*(describer.instances(one) for one in ids))
+    assert all(made.instance.instance_id in one for one in found)
+    assert strict_ec2.api.calls.describing - before <= 2
+    assert await describer.instances([]) == {}
+
+
+async def test_an_unknown_id_does_not_hide_the_others(strict_ec2, ec2, hands, launch):
+    made = await hands.launch(RECORD, launch)
+    found = await Describer(ec2).instances([made.instance.instance_id, "i-0123456789abcdef0"])
+    assert set(found) == {made.instance.instance_id}
+    assert await Describer(ec2).instances(["i-0123456789abcdef0"]) == {}
+
+
+@pytest.mark.parametrize("empty", [True, False])
+async def test_a_fresh_machine_may_be_hidden_either_way(strict_ec2, ec2, hands, launch, empty):
+    strict_ec2.api.faults.add(Fault(Kind.HIDE, action="RunInstances", describes=1, empty=empty))
+    made = await hands.launch(RECORD, launch)
+    describer = Describer(ec2)
+    assert await describer.instances([made.instance.instance_id]) == {}
+    found = await describer.instances([made.instance.instance_id])
+    assert found[made.instance.instance_id].machine in {Machine.PENDING, Machine.RUNNING}
+
+
+async def test_a_failing_describe_fails_for_everybody_who_asked(strict_ec2, ec2):
+    strict_ec2.api.faults.add(Fault(Kind.ERROR, code="UnauthorizedOperation", times=0))
+    describer = Describer(ec2)
+    answers = await asyncio.gather(
+        *(describer.instances([f"i-{n}"]) for n in range(3)), return_exceptions=True
+    )
+    assert [a.reason for a in answers] == ["CLOUD_PERMISSION"] * 3
+    strict_ec2.api.faults.clear()
+    assert await describer.instances(["i-0123456789abcdef0"]) == {}
+
+
+async def test_a_machine_is_found_by_its_token_and_its_tags(strict_ec2, ec2, hands, launch):
+    made = (await hands.launch(RECORD, launch)).instance.instance_id
+    finder = Finder(ec2, "test")
+    found = await finder.by_token(CLUSTER, TOKEN)
+    assert (found.instance_id, found.token) == (made, TOKEN)
+    assert await finder.by_token(CLUSTER, "other") is None
+    assert [i.instance_id for i in await finder.by_cluster(CLUSTER)] == [made]
+    assert await Finder(ec2, "stranger").by_cluster(CLUSTER) == []
+    free, busy = await finder.volumes(CLUSTER)
+    assert (free, len(busy)) == ((), 2)
+
+
+# addresses and keys -----------------------------------------------------------------------------
+
+
+async def test_an_address_is_tagged_in_its_call_and_found_again(strict_ec2, ec2, hands):
+    made = (await hands.allocate(CLUSTER)).address
+    (address,) = strict_ec2.plain().describe_addresses()["Addresses"]
+    assert tags_of(address) == {
+        "kite:install": "test",
+        "kite:cluster": CLUSTER,
+        "kite:kind": "address",
+    }
+    assert await Finder(ec2, "test").addresses(CLUSTER) == [made]
+    assert await Finder(ec2, "stranger").addresses(CLUSTER) == []
+    await hands.release((made.allocation_id,))
+    await hands.release((made.allocation_id,))
+    assert strict_ec2.plain().describe_addresses()["Addresses"] == []
+
+
+async def test_a_lost_allocation_is_not_repeated_blindly(strict_ec2, ec2, hands):
+    strict_ec2.api.faults.add(Fault(Kind.LOST_REPLY, action="AllocateAddress"))
+    with pytest.raises(Unavailable):
+        await hands.allocate(CLUSTER)
+    assert len(await Finder(ec2, "test").addresses(CLUSTER)) == 1
+
+
+async def test_an_address_follows_a_running_machine(strict_ec2, hands, launch):
+    made = (await hands.launch(RECORD, launch)).instance
+    address = (await hands.allocate(CLUSTER)).address
+    first = await hands.associate(address.allocation_id, made.instance_id)
+    again = await hands.associate(address.allocation_id, made.instance_id)
+    assert first.association_id.startswith("eipassoc-")
+    assert again.association_id.startswith("eipassoc-")
+    assert machines(strict_ec2)[0]["PublicIpAddress"] == address.public_ip
+
+
+async def test_ending_twice_and_ending_what_is_not_there(strict_ec2, hands, launch):
+    made = (await hands.launch(RECORD, launch)).instance.instance_id
+    await hands.terminate(("i-0123456789abcdef0", made))
+    await hands.terminate((made,))
+    await hands.terminate(("i-0123456789abcdef0",))
+    assert machines(strict_ec2)[0]["State"]["Name"] in {"shutting-down", "terminated"}
+
+
+async def test_volumes_left_behind_can_be_deleted(strict_ec2, ec2, hands):
+    made = strict_ec2.plain().create_volume(
+        AvailabilityZone="us-east-1a",
+        Size=8,
+        TagSpecifications=[
+            {
+                "ResourceType": "volume",
+                "Tags": [
+                    {"Key": "kite:install", "Value": "test"},
+                    {"Key": "kite:cluster", "Value": CLUSTER},
+                ],
+            }
+        ],
+    )["VolumeId"]
+    assert await Finder(ec2, "test").volumes(CLUSTER) == ((made,), ())
+    await hands.delete_volumes((made,))
+    await hands.delete_volumes((made,))
+    assert await Finder(ec2, "test").volumes(CLUSTER) == ((), ())
+
+
+async def test_the_key_pair_is_imported_once_and_dropped(strict_ec2, hands):
+    from kite.secrets import ssh_key
+
+    public = ssh_key(SECRET, "login", "test").public
+    await hands.import_key("kite-test", public)
+    await hands.import_key("kite-test", public)
+    (key,) = strict_ec2.plain().describe_key_pairs()["KeyPairs"]
+    assert tags_of(key) == {"kite:install": "test", "kite:kind": "key"}
+    await hands.delete_key("kite-test")
+    await hands.delete_key("kite-test")
+    assert strict_ec2.plain().describe_key_pairs()["KeyPairs"] == []
+
+
+@pytest.mark.parametrize("act", [
+    lambda hands: hands.terminate(("i-1",)),
+    lambda hands: hands.release(("eipalloc-1",)),
+    lambda hands: hands.import_key("kite-test", "ssh-ed25519 AAAA"),
+])  # fmt: skip
+async def test_refusals_keep_their_meaning(strict_ec2, hands, act):
+    strict_ec2.api.faults.add(Fault(Kind.ERROR, code="UnauthorizedOperation", times=0))
+    with pytest.raises(KiteError) as refused:
+        await act(hands)
+    assert refused.value.reason == "CLOUD_PERMISSION"
+
+
+# where machines go ------------------------------------------------------------------------------
+
+
+def wanted(ground, **more):
+    plain = network.Wanted(
+        install="test",
+        region="us-east-1",
+        image_id=ground.image,
+        image_name="",
+        subnet_ids=tuple(reversed(ground.subnets)),
+        root_gib=20,
+        reach=Reach.PUBLIC,
+    )
+    return replace(plain, **more)
+
+
+async def test_the_site_is_what_the_settings_name(strict_ec2, ec2, ground):
+    found = await network.find(ec2, wanted(ground))
+    assert found.site.vpc_id == ground.vpc
+    assert found.site.places == (
+        Place(ground.subnets[1], "us-east-1b"),
+        Place(ground.subnets[0], "us-east-1a"),
+    )
+    assert (found.site.key_pair, found.site.key_pair_there) == ("kite-test", False)
+    assert found.root_device.startswith("/dev/")
+
+
+async def test_default_subnets_when_none_are_named(strict_ec2, ec2, ground):
+    found = await network.find(ec2, wanted(ground, subnet_ids=()))
+    assert found.site.vpc_id != ground.vpc
+    assert len(found.site.places) > 1
+
+
+async def test_an_image_found_by_name(strict_ec2, ec2, ground):
+    name = "ubuntu/images/hvm-ssd/ubuntu-*-amd64-server-*"
+    found = await network.find(ec2, wanted(ground, image_id="", image_name=name))
+    assert found.site.image_id.startswith("ami-")
+
+
+@pytest.mark.parametrize(("more", "name"), [
+    ({"image_id": "", "image_name": "nothing-*"}, "KITE_PROVISIONER_IMAGE_NAME"),
+])  # fmt: skip
+async def test_settings_that_name_nothing(strict_ec2, ec2, ground, more, name):
+    with pytest.raises(CloudRefused, match=name) as refused:
+        await network.find(ec2, wanted(ground, **more))
+    assert refused.value.reason == "BAD_SETTING"
+
+
+async def test_subnets_of_two_networks(strict_ec2, ec2, ground):
+    plain = strict_ec2.plain()
+    other = plain.create_vpc(CidrBlock="10.89.0.0/16")["Vpc"]["VpcId"]
+    subnet = plain.create_subnet(VpcId=other, CidrBlock="10.89.1.0/24")["Subnet"]["SubnetId"]
+    with pytest.raises(CloudRefused, match="one VPC"):
+        await network.find(ec2, wanted(ground, subnet_ids=(ground.subnets[0], subnet)))

@@ -1,0 +1,233 @@
+"""EC2 misbehaves, hosts misbehave: the cluster ends well or says why, and nothing is left."""
+
+from __future__ import annotations
+
+import pytest
+
+from localcloud.strict.faults import Fault, Kind
+from provisioner.facts import Answer
+from tests.cloud.provisioner.test_story import NOTHING
+
+
+def fault(house, kind, action, **more):
+    house.strict.api.faults.add(Fault(kind, action=action, **more))
+
+
+async def leaves_nothing(house):
+    house.strict.api.faults.clear()
+    await house.delete()
+    await house.until("DELETED")
+    assert house.left() == NOTHING
+
+
+@pytest.mark.parametrize("kind", [Kind.LOST_REPLY, Kind.RESET, Kind.THROTTLE])
+@pytest.mark.parametrize("action", [
+    "RunInstances", "AllocateAddress", "AssociateAddress", "ImportKeyPair", "CreateSecurityGroup",
+    "DescribeInstances",
+])  # fmt: skip
+async def test_a_call_that_goes_wrong_once(house, kind, action):
+    fault(house, kind, action)
+    await house.create()
+    await house.until("RUNNING")
+    assert len(house.machines()) == 1
+    assert len(house.left()["addresses"]) == 1
+    await leaves_nothing(house)
+
+
+@pytest.mark.parametrize("action", [
+    "TerminateInstances", "ReleaseAddress", "DeleteSecurityGroup", "DeleteKeyPair",
+])  # fmt: skip
+async def test_a_deletion_that_loses_a_reply(house, action):
+    await house.create()
+    await house.until("RUNNING")
+    fault(house, Kind.LOST_REPLY, action)
+    await house.delete()
+    await house.until("DELETED")
+    assert house.left() == NOTHING
+
+
+@pytest.mark.parametrize("empty", [True, False])
+async def test_a_hidden_machine_is_waited_for(house, empty):
+    fault(house, Kind.HIDE, "RunInstances", describes=5, empty=empty)
+    await house.create()
+    await house.until("RUNNING")
+    assert house.writes().count("RunInstances") == 1
+
+
+async def test_no_capacity_in_the_first_zone(house):
+    fault(house, Kind.NO_CAPACITY, "RunInstances", zone="us-east-1a", times=0)
+    await house.create()
+    cluster = await house.until("RUNNING")
+    (node,) = cluster.status.nodes
+    assert (node.attempt, node.intent.subnet_id) == (2, house.settings.provisioner_subnets[1])
+    assert len(house.machines()) == 1
+
+
+async def test_no_capacity_for_the_type(house):
+    fault(house, Kind.NO_CAPACITY, "RunInstances", instance_type="m5.*", times=0)
+    await house.create()
+    cluster = await house.until("RUNNING")
+    assert cluster.status.nodes[0].intent.instance_type == "m6i.large"
+
+
+@pytest.mark.parametrize("tuned", [{"provisioner_capacity_seconds": 1}])
+async def test_no_capacity_anywhere(house):
+    fault(house, Kind.NO_CAPACITY, "RunInstances", times=0)
+    await house.create()
+    cluster = await house.until("FAILED")
+    assert cluster.status.reason == "INSUFFICIENT_CAPACITY"
+    assert house.machines() == []
+    await leaves_nothing(house)
+
+
+@pytest.mark.parametrize(("code", "reason"), [
+    ("VcpuLimitExceeded", "QUOTA_EXCEEDED"),
+    ("UnauthorizedOperation", "CLOUD_PERMISSION"),
+    ("InvalidAMIID.NotFound", "CLOUD_REFUSED"),
+])  # fmt: skip
+@pytest.mark.parametrize("tuned", [{"provisioner_unseen_seconds": 1}])
+async def test_a_launch_refused_for_good(house, code, reason):
+    fault(house, Kind.ERROR, "RunInstances", code=code, times=0)
+    cluster = await house.create()
+    failed = await house.until("FAILED")
+    assert failed.status.reason == reason
+    assert code in failed.status.why or "RunInstances" in failed.status.why
+    assert (await house.operation(cluster.operation_id)).reason == reason
+    assert house.writes().count("RunInstances") == 1
+    await leaves_nothing(house)
+
+
+async def test_no_address_to_be_had(house):
+    fault(house, Kind.ERROR, "AllocateAddress", code="AddressLimitExceeded", times=0)
+    await house.create()
+    failed = await house.until("FAILED")
+    assert failed.status.reason == "QUOTA_EXCEEDED"
+    assert "RunInstances" not in house.writes()
+    await leaves_nothing(house)
+
+
+@pytest.mark.parametrize("tuned", [{"provisioner_ssh_seconds": 1}])
+async def test_ssh_that_never_answers_opens_the_breaker(house):
+    house.ssh = False
+    await house.create()
+    failed = await house.until("FAILED", seconds=30)
+    assert failed.status.reason == "LAUNCH_LOOP"
+    assert "SSH" in failed.status.why
+    assert house.writes().count("RunInstances") == 3
+    assert house.machines() == []
+    await leaves_nothing(house)
+
+
+@pytest.mark.parametrize("tuned", [{"provisioner_milvus_seconds": 1}])
+async def test_milvus_that_never_answers(house):
+    house.milvus.answer = Answer.SILENT
+    await house.create()
+    failed = await house.until("FAILED")
+    assert failed.status.reason == "MILVUS_NOT_HEALTHY"
+    await house.eventually(lambda: not house.machines())
+    await leaves_nothing(house)
+
+
+async def test_an_install_that_cannot_reach_its_host_is_tried_three_times(house):
+    house.installer.ok, house.installer.reason = False, "UNREACHABLE"
+    await house.create()
+    failed = await house.until("FAILED")
+    assert failed.status.reason == "UNREACHABLE"
+    assert [job.key[-2:] for job in house.installer.jobs] == ["-1", "-2", "-3"]
+
+
+async def test_deleting_cancels_the_install_first(house):
+    house.installer.looks = 10_000
+    await house.create()
+    await house.until("LOADING")
+    await house.delete()
+    await house.until("DELETED")
+    assert len(house.installer.cancelled) == 1
+    assert house.left() == NOTHING
+
+
+async def test_a_machine_that_dies_at_boot_is_replaced(house):
+    house.ssh = False
+    await house.create()
+    await house.eventually(house.machines)
+    house.strict.api.mark_failed(house.machines()[0]["InstanceId"])
+    await house.eventually(lambda: house.writes().count("RunInstances") == 2)
+    house.ssh = True
+    cluster = await house.until("RUNNING")
+    assert cluster.status.nodes[0].attempt == 2
+    assert cluster.status.address.public_ip == house.machines()[0]["PublicIpAddress"]
+    await leaves_nothing(house)
+
+
+async def test_the_whitelist_is_closed_before_the_machines_end(house):
+    await house.create()
+    await house.until("RUNNING")
+    await house.allow("10.88.9.9/32")
+    before = len(house.writes())
+    await house.delete()
+    await house.until("DELETED")
+    order = house.writes()[before:]
+    assert order.index("RevokeSecurityGroupIngress") < order.index("TerminateInstances")
+    assert order.index("TerminateInstances") < order.index("DeleteSecurityGroup")
+
+
+async def test_groups_still_in_use_are_waited_for(house):
+    await house.create()
+    await house.until("RUNNING")
+    fault(house, Kind.ERROR, "DeleteSecurityGroup", code="DependencyViolation", times=3)
+    await house.delete()
+    await house.until("DELETED")
+    assert house.left() == NOTHING
+
+
+async def test_deleted_at_once(house):
+    await house.create()
+    await house.delete()
+    await house.until("DELETED")
+    assert house.left() == NOTHING
+
+
+async def test_a_base_group_dropped_meanwhile_is_made_anew(house):
+    fault(house, Kind.ERROR, "RunInstances", code="InvalidGroup.NotFound")
+    await house.create()
+    await house.until("RUNNING")
+    assert len(house.machines()) == 1
+
+
+async def test_a_key_pair_dropped_meanwhile_is_imported_again(house):
+    await house.create("first")
+    await house.until("RUNNING", "first")
+    house.ec2.delete_key_pair(KeyName="kite-test")
+    await house.create("second")
+    await house.until("RUNNING", "second")
+    assert house.writes().count("ImportKeyPair") == 2
+
+
+async def test_what_a_lost_process_left_under_the_tags_goes_with_the_cluster(house):
+    cluster = await house.create()
+    await house.until("RUNNING")
+    tags = [
+        {"Key": "kite:install", "Value": "test"},
+        {"Key": "kite:cluster", "Value": cluster.cluster_id},
+    ]
+    kinds = {"address": "elastic-ip", "volume": "volume", "instance": "instance"}
+    house.ec2.allocate_address(
+        Domain="vpc", TagSpecifications=[{"ResourceType": kinds["address"], "Tags": tags}]
+    )
+    house.ec2.create_volume(
+        AvailabilityZone="us-east-1a",
+        Size=8,
+        TagSpecifications=[{"ResourceType": kinds["volume"], "Tags": tags}],
+    )
+    house.ec2.run_instances(
+        ImageId=house.settings.provisioner_image_id,
+        MinCount=1,
+        MaxCount=1,
+        SubnetId=house.settings.provisioner_subnets[0],
+        TagSpecifications=[{"ResourceType": kinds["instance"], "Tags": tags}],
+    )
+    await house.delete()
+    await house.until("DELETED")
+    assert {k: v for k, v in house.left().items() if k != "volumes"} == {
+        k: [] for k in NOTHING if k != "volumes"
+    }
