@@ -5,6 +5,8 @@ import socket
 
 import pytest
 
+from tests.worlds.strict import Clock
+
 GROUNDS = tuple(
     text for number in range(80, 90) for text in (f"10.{number}.0.0/16", f"198.18.{number}.0/24")
 )  # local clouds: the demo has 88, tests have their own
@@ -49,3 +51,13 @@ def only_this_machine():
         patch.setattr(socket.socket, name, guarded(name))
     yield
     patch.undo()
+
+
+@pytest.fixture(scope="session")
+def one_ec2():
+    """The strict EC2 and its clock, started when first asked for; its user resets it."""
+    from localcloud.strict.inproc import running
+
+    clock = Clock()
+    with running(clock=clock) as api:
+        yield api, clock

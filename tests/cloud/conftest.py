@@ -1,4 +1,4 @@
-"""The strict EC2 for tests: started once, empty at the start of every test.
+"""The strict EC2 for tests: started once for these folders, empty before every test.
 
 def test_x(strict_ec2):
     ec2 = strict_ec2.client()                  # boto3, us-east-1
@@ -8,27 +8,14 @@ def test_x(strict_ec2):
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from localcloud.strict.inproc import REGION, client, running
+from localcloud.strict.inproc import REGION, client
 from localcloud.strict.server import Ec2Api
-
-START = 1_800_000_000.0
-
-
-@dataclass
-class Clock:
-    now: float = START
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
+from tests.worlds.strict import START, Clock
 
 
 @dataclass
@@ -55,10 +42,8 @@ class StrictEc2:
 
 
 @pytest.fixture(scope="session")
-def _strict_session() -> Iterator[StrictEc2]:
-    clock = Clock()
-    with running(clock=clock) as api:
-        yield StrictEc2(api, clock)
+def _strict_session(one_ec2: tuple[Ec2Api, Clock]) -> StrictEc2:
+    return StrictEc2(*one_ec2)
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ from kite.v1 import (
     registry_pb2,
     registry_pb2_grpc,
 )
-from localcloud.strict.inproc import running
 from registry_svc.app import assemble
 from registry_svc.settings import Settings as RegistrySettings
 from registry_svc.store import open_store
@@ -48,8 +47,10 @@ class Real:
 
 
 @pytest.fixture(scope="module")
-def ec2() -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch, running() as api:
+def ec2(one_ec2) -> Iterator[str]:
+    api, _ = one_ec2
+    api.reset()
+    with pytest.MonkeyPatch.context() as patch:
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             patch.setenv(name, "kite")
         yield api.endpoint

@@ -6,9 +6,11 @@ import subprocess
 import sys
 import tomllib
 
+import pytest
+
 from tests.house import tree
 
-SECONDS = 280
+SECONDS = 800
 TESTS = ("tests/unit", "tests/sim")
 
 
@@ -19,6 +21,7 @@ def pure():
     return [f"{module.replace('.', '/')}.py" for module in contract["source_modules"]]
 
 
+@pytest.mark.timeout(SECONDS + 60)
 def test_pure_modules_are_covered_whole(tmp_path):
     report = tmp_path / "coverage.json"
     done = subprocess.run(
