@@ -184,8 +184,10 @@ def _do(
             assert_never(never)
 
 
-def _launch(node: Node) -> Launch | None:
-    return Launch(node.slot, node.attempt, node.role, node.intent) if node.intent else None
+def _launch(node: Node, *, fresh: bool = False) -> Launch | None:
+    if node.intent is None:
+        return None
+    return Launch(node.slot, node.attempt, node.role, node.intent, fresh)
 
 
 def _renewed(
@@ -220,7 +222,7 @@ def _reserved(
         return node, None
     intent = _frozen(record, attempted, offer, facts, now)
     after = replace(attempted, intent=intent, key_pair=site.key_pair)
-    return after, _launch(after)
+    return after, _launch(after, fresh=True)
 
 
 def _type_of(record: Record, node: Node) -> str:

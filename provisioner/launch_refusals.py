@@ -33,11 +33,13 @@ def key_missing(error: KiteError) -> bool:
     return code.startswith("InvalidKeyPair") and gone(code)
 
 
-def after_refusal(node: Node, error: KiteError, limits: Limits, now: int) -> Node:
+def after_refusal(
+    node: Node, error: KiteError, limits: Limits, now: int, *, first: bool = False
+) -> Node:
     """The node after its launch was refused; unchanged while the outcome is unknown.
 
-    A refusal for good still lets a machine be looked for: an earlier try, whose answer was lost,
-    may have made one.
+    A refusal for good still lets a machine be looked for, unless this was the `first` try under
+    its token: an earlier one, whose answer was lost, may have made one.
     """
     if isinstance(error, NoCapacity):
         return _no_capacity(node, limits, now)
@@ -47,11 +49,13 @@ def after_refusal(node: Node, error: KiteError, limits: Limits, now: int) -> Nod
         return _used_up(node, now)
     if group_missing(error) or key_missing(error):
         return _missing(node, error, limits, now)
-    return _for_good(node, error, error.reason, now) if isinstance(error, FOR_GOOD) else node
+    if not isinstance(error, FOR_GOOD):
+        return node
+    return _for_good(node, error, error.reason, now, machine=not first)
 
 
-def _for_good(node: Node, error: KiteError, reason: str, now: int) -> Node:
-    return nodes.failed(node, error.description, reason, now, machine=True)
+def _for_good(node: Node, error: KiteError, reason: str, now: int, *, machine: bool = True) -> Node:
+    return nodes.failed(node, error.description, reason, now, machine=machine)
 
 
 def _missing(node: Node, error: KiteError, limits: Limits, now: int) -> Node:

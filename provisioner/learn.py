@@ -127,7 +127,11 @@ def _refused(record: Record, action: Action, error: KiteError, limits: Limits, n
 def _launch_refused(
     record: Record, action: Launch, error: KiteError, limits: Limits, now: int
 ) -> Record:
-    record = _on(record, action, lambda node: after_refusal(node, error, limits, now))
+
+    def taught(node: Node) -> Node:
+        return after_refusal(node, error, limits, now, first=action.fresh)
+
+    record = _on(record, action, taught)
     return replace(record, groups=()) if group_missing(error) else record
 
 

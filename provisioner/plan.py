@@ -23,10 +23,13 @@ class ImportKey:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
+    """`fresh`: reserved in this very turn, so that no earlier try can have made a machine."""
+
     slot: int
     attempt: int
     role: Role
     intent: Intent
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

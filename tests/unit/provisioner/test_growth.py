@@ -115,7 +115,7 @@ def test_an_address_found_by_its_tags_is_adopted():
 def test_the_launch_is_frozen_in_the_record_that_is_committed_first():
     found = plan(record(node()), facts())
     assert only(found).intent == intent()
-    assert found.actions == (Launch(0, 1, Role.MASTER, intent()),)
+    assert found.actions == (Launch(0, 1, Role.MASTER, intent(), fresh=True),)
     assert only(found).key_pair == "kite-test"
 
 

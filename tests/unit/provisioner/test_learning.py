@@ -235,3 +235,9 @@ def test_the_cloud_answers_again():
     assert well.condition(CLOUD_ANSWERS).since_ms == NOW + SECOND
     assert learned(record(), (), LIMITS, NOW) == record()
     assert ADDRESS.public_ip
+
+
+def test_a_first_try_refused_for_good_leaves_nothing_to_look_for():
+    fresh = Launch(0, 1, Role.MASTER, intent(), fresh=True)
+    n = only(learn(record(ASKED), fresh, refusal("InvalidParameterValue")))
+    assert (n.state, n.retiring, n.intent) == (S.FAILED, False, None)
