@@ -21,6 +21,7 @@ class Odds:
     install_breaks: float = 0.0
     install_stumbles: float = 0.0
     registry: float = 0.0
+    freeze: float = 0.0  # the whole process stands still, longer than its lease
 
 
 @dataclass
@@ -61,4 +62,5 @@ def odds_of(seed: int) -> Odds:
         install_breaks=some(0.1),
         install_stumbles=some(0.3),
         registry=some(0.1),
+        freeze=dice.choice((0.0, 0.0, 0.0, dice.uniform(0, 0.02))),
     )

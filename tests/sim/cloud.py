@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from kite import refusals
 from kite.errors import DeadlinePassed
@@ -84,7 +85,7 @@ class Host:
 @dataclass
 class Cloud:
     chance: Chance
-    honours_tokens: bool = True
+    honours_tokens: ClassVar[bool] = True
     intent_of: Callable[[str, int], str] = lambda cluster_id, slot: ""
     hosts: dict[str, Host] = field(default_factory=dict)
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from provisioner.facts import Machine
 from provisioner.record import ClusterState
-from tests.sim.chance import Chance, odds_of
+from tests.sim.chance import Chance, Odds, odds_of
 from tests.sim.cloud import Cloud
 from tests.sim.process import Process
 from tests.sim.registry import Store
@@ -21,6 +21,7 @@ class Day:
     """One seed: its cloud, its store, and its processes one after the other."""
 
     seed: int
+    odds: Odds | None = None
     cloud: Cloud = field(init=False)
     store: Store = field(init=False)
     faults: list[str] = field(default_factory=list)
@@ -29,7 +30,7 @@ class Day:
 
     def __post_init__(self) -> None:
         self.store = Store()
-        self.cloud = Cloud(Chance(self.seed, odds_of(self.seed)))
+        self.cloud = Cloud(Chance(self.seed, self.odds or odds_of(self.seed)))
         self.cloud.intent_of = self.store.intent_of
 
     async def live(self) -> None:
@@ -101,7 +102,9 @@ class Day:
 
     def _judge(self, names: list[str]) -> None:
         cloud = self.cloud
-        if cloud.most > 1:
+        # A process that stood still longer than its lease may do one thing more than it should;
+        # the machine is ended again at once, which the rest of the judgement demands.
+        if cloud.most > (2 if cloud.chance.odds.freeze else 1):
             self.faults.append(f"{cloud.most} machines for one slot at a time")
         self.faults += [f"launched {t} without a committed intent" for t in cloud.unannounced]
         for name in names:

@@ -47,6 +47,7 @@ class Process:
     dead: asyncio.Event = field(default_factory=asyncio.Event)
     jobs: dict[str, Job] = field(default_factory=dict)
     known_site: Site | None = None
+    frozen_until: float = 0.0
     looping: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -64,7 +65,9 @@ class Process:
             self.dead.set()
         if self.dead.is_set():
             await asyncio.get_running_loop().create_future()  # for ever
-        await asyncio.sleep(seconds)
+        if self.cloud.chance.hits("freeze"):
+            self.frozen_until = self.cloud.now + self.cloud.chance.between(5, 90)
+        await asyncio.sleep(max(seconds, self.frozen_until - self.cloud.now))
 
     # World --------------------------------------------------------------------------------------
 

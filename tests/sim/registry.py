@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from kite.errors import LeaseLost
 from kite.v1 import cluster_pb2 as pb
@@ -34,7 +35,7 @@ class Row:
 class Store:
     """What survives every crash."""
 
-    fenced: bool = True
+    fenced: ClassVar[bool] = True
     rows: dict[str, Row] = field(default_factory=dict)
     watchers: set[asyncio.Queue[str]] = field(default_factory=set)
     clock: VirtualClock = field(default_factory=VirtualClock)
