@@ -64,7 +64,6 @@ def admit(wish: Wish, catalogue: plans.Catalogue) -> plans.Plan:
         raise InvalidRequest(
             f"Idempotency-Key must be at most {KEY_LENGTH} characters",
             reason="INVALID_IDEMPOTENCY_KEY",
-            field="/idempotency_key",
         )
     if len(wish.body_hash) > HASH_LENGTH:
         raise InvalidRequest(
@@ -144,7 +143,6 @@ def check_key(wish: Wish, *, first_body_hash: str) -> None:
         raise InvalidRequest(
             "this Idempotency-Key was sent with another body within 24 hours; use a new key",
             reason="IDEMPOTENCY_KEY_REUSED",
-            field="/idempotency_key",
         )
 
 

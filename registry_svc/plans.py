@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
-from kite.errors import InvalidRequest
+from kite.errors import Forbidden, InvalidRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Plans by lower-case name, and the EC2 types accepted as they are."""
+    """Plans by lower-case name, and the EC2 types accepted as they are.
+
+    Attributes:
+        barred: shell patterns of EC2 types that only a plan may name.
+    """
 
     plans: Mapping[str, Plan]
     instance_types: frozenset[str]
     any_type: Plan
+    barred: tuple[str, ...] = ()
 
 
 class CatalogueRefused(Exception):
@@ -37,11 +43,13 @@ def find(catalogue: Catalogue, milvus_type: str) -> Plan:
 
     Raises:
         InvalidRequest: UNKNOWN_TYPE, with the names there are.
+        Forbidden: TYPE_NOT_ALLOWED, for a type that the operators keep for plans.
     """
     word = milvus_type.lower()
     if word in catalogue.plans:
         return catalogue.plans[word]
     if word in catalogue.instance_types:
+        _check_allowed(catalogue, word)
         like = catalogue.any_type
         worker = word if like.workers else ""
         return Plan(word, word, worker, like.workers, like.min_disk_gib, like.max_disk_gib)
@@ -53,6 +61,17 @@ def find(catalogue: Catalogue, milvus_type: str) -> Plan:
         field="/milvus-type",
         context={"plans": names},
     )
+
+
+def _check_allowed(catalogue: Catalogue, word: str) -> None:
+    if any(fnmatchcase(word, pattern) for pattern in catalogue.barred):
+        names = ", ".join(plan.name for plan in catalogue.plans.values())
+        raise Forbidden(
+            f"milvus-type {word} is not for free choice (bare metal, accelerators, another "
+            f"processor or too small for Milvus); use one of {names}, or a type such as m5.large",
+            reason="TYPE_NOT_ALLOWED",
+            field="/milvus-type",
+        )
 
 
 def parse(document: object, instance_types: frozenset[str]) -> Catalogue:
@@ -74,10 +93,18 @@ def parse(document: object, instance_types: frozenset[str]) -> Catalogue:
     if not found:
         raise CatalogueRefused("plans: at least one plan is needed")
     loose = _mapping(top.get("any-instance-type"), "any-instance-type")
-    _only(loose, {"workers", "disk"}, "any-instance-type")
+    _only(loose, {"workers", "disk", "except"}, "any-instance-type")
     smallest, largest = _disk(loose, "any-instance-type")
     any_type = Plan("", "", "", _workers(loose, "any-instance-type"), smallest, largest)
-    return Catalogue(found, instance_types, any_type)
+    return Catalogue(found, instance_types, any_type, _patterns(loose))
+
+
+def _patterns(body: Mapping[str, object]) -> tuple[str, ...]:
+    match body.get("except", []):
+        case [*patterns] if all(isinstance(one, str) and one for one in patterns):
+            return tuple(str(one).lower() for one in patterns)
+        case _:
+            raise CatalogueRefused("any-instance-type: except must be a list of patterns")
 
 
 def _plan(name: str, body: Mapping[str, object], types: frozenset[str]) -> Plan:

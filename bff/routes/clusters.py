@@ -39,8 +39,11 @@ async def _delete(request: web.Request, name: str) -> web.Response:
     answer = await backends_of(request).registry.DeleteCluster(message)
     operation = await holding.until_ended(backends_of(request), answer.operation, wait.seconds)
     holding.check(operation)
-    status = 200 if holding.succeeded(operation) else 202
-    return answered(json_out.accepted(answer.cluster, operation), status, operation, wait)
+    over = holding.succeeded(operation)
+    if over:
+        answer.cluster.status.state = cluster_pb2.CLUSTER_STATE_DELETED
+    body = json_out.accepted(answer.cluster, operation)
+    return answered(body, 200 if over else 202, operation, wait)
 
 
 async def read(request: web.Request) -> web.Response:

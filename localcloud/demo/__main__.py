@@ -25,17 +25,21 @@ Keep = Annotated[bool, typer.Option("--keep", help="Leave everything running aft
 
 
 class Ended(BaseException):
-    """SIGTERM or SIGINT: take everything down and go."""
+    """A signal of ENDS: take everything down and go."""
+
+
+ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Ctrl-C, a polite kill, and the terminal or connection going away."""
 
 
 @contextmanager
 def _signals() -> Iterator[None]:
     def end(_number: int, _frame: FrameType | None) -> None:
-        for kind in (signal.SIGTERM, signal.SIGINT):
+        for kind in ENDS:
             signal.signal(kind, signal.SIG_IGN)  # taking down must not be disturbed
         raise Ended
 
-    before = {kind: signal.signal(kind, end) for kind in (signal.SIGTERM, signal.SIGINT)}
+    before = {kind: signal.signal(kind, end) for kind in ENDS}
     try:
         yield
     finally:

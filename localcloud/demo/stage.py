@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from kite.rpc.probe import probe
 from localcloud import cleaning, clients, leftovers, preflight, survey, tenancy
 from localcloud.demo.children import Child, ChildDied, Children
 from localcloud.demo.story import Scene
@@ -32,7 +33,7 @@ MODULES = {
 }
 CLIENT_A, CLIENT_B = ("a", 200), ("b", 201)
 INSTALL = "demo"
-CLOUD_SECONDS, SERVICE_SECONDS = 900.0, 60.0
+CLOUD_SECONDS, SERVICE_SECONDS, FOUND_SECONDS = 900.0, 60.0, 10.0
 """The first start builds the shared root and fetches the Milvus files."""
 
 
@@ -87,7 +88,7 @@ class Stage:
         self._start_services(cloud)
         first = clients.add(GROUND, CLIENT_A[0], _address(CLIENT_A[1]))
         second = clients.add(GROUND, CLIENT_B[0], _address(CLIENT_B[1]))
-        self._until_ready()
+        self._until_ready(*MODULES)
         scene = Scene(
             url=f"http://127.0.0.1:{PORTS['bff']}",
             ec2_endpoint=cloud["endpoint"],
@@ -128,16 +129,18 @@ class Stage:
         for name, module in MODULES.items():
             self.children.start(name, (sys.executable, "-m", module), env)
 
-    def _until_ready(self) -> None:
+    def _until_ready(self, *names: str) -> None:
+        """Wait until these services serve; another one that is dead is not waited for."""
         last = monotonic() + SERVICE_SECONDS
-        url = f"http://127.0.0.1:{PORTS['bff']}/readyz"
-        while not _answers(url):
-            for name in MODULES:
+        waiting = set(names)
+        while waiting := {name for name in waiting if not _serves(name)}:
+            for name in waiting:
                 child = self.children.get(name)
                 if child is not None:
                     self._insist_alive(child)
             if monotonic() > last:
-                raise ChildDied(f"{url} did not answer within {SERVICE_SECONDS:.0f} s")
+                who = ", ".join(sorted(waiting))
+                raise ChildDied(f"{who} did not serve within {SERVICE_SECONDS:.0f} s")
             sleep(0.05)
 
     def _insist_alive(self, child: Child) -> None:
@@ -145,9 +148,12 @@ class Stage:
             raise ChildDied(f"{child.name} ended at once; its log says:\n{child.tail()}")
 
     def restart(self, name: str) -> None:
-        """Start one service again with the settings it had, and wait until all is ready."""
+        """Start one service again with the settings it had, and wait until it serves."""
         self.children.again(name)
-        self._until_ready()
+        self._until_ready(name)
+        last = monotonic() + FOUND_SECONDS
+        while not _edge_sees(name) and monotonic() < last:
+            sleep(0.05)
 
     def strike(self) -> list[str]:
         """Take everything down; answers with what this machine still has, which is nothing."""
@@ -180,11 +186,24 @@ def _taken(port: int) -> bool:
     return False
 
 
-def _answers(url: str) -> bool:
+def _serves(name: str) -> bool:
+    """Asked of the service itself: HTTP for the edge, gRPC health for the others."""
+    port = PORTS[name]
+    if name != "bff":
+        return not probe(f"127.0.0.1:{port}", seconds=2)
     try:
-        return httpx.get(url, timeout=2).is_success
+        return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=2).is_success
     except httpx.HTTPError:
         return False
+
+
+def _edge_sees(name: str) -> bool:
+    """Whether the edge, if it lives, has found the service again."""
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{PORTS['bff']}/readyz", timeout=2)
+    except httpx.HTTPError:
+        return name != "bff"
+    return name == "bff" or answer.json()["services"].get(name) == "serving"
 
 
 def service_settings(cloud: dict[str, Any], folder: Path) -> dict[str, str]:

@@ -280,9 +280,9 @@ async def test_plans(registry):
 
 
 async def test_a_full_instance_type_is_a_plan(registry):
-    cluster = (await registry.create(milvus_type="R6g.xlarge")).cluster
-    assert cluster.spec.milvus_type == "R6g.xlarge"
-    assert cluster.spec.master_instance_type == "r6g.xlarge"
+    cluster = (await registry.create(milvus_type="R6i.xlarge")).cluster
+    assert cluster.spec.milvus_type == "R6i.xlarge"
+    assert cluster.spec.master_instance_type == "r6i.xlarge"
 
 
 async def test_the_stored_document_is_the_seeds(registry, embedded):

@@ -5,7 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kite.errors import InvalidRequest
+from kite.errors import Forbidden, InvalidRequest
 from registry_svc import plan_file, plans
 from registry_svc.plans import CatalogueRefused, Plan
 
@@ -41,7 +41,7 @@ def test_a_plan_with_workers(catalogue):
 
 
 def test_an_instance_type_is_a_plan_of_its_own(own, catalogue):
-    assert plans.find(own, "R6g.XLarge") == Plan("r6g.xlarge", "r6g.xlarge", "", 0, 8, 16384)
+    assert plans.find(own, "R6i.XLarge") == Plan("r6i.xlarge", "r6i.xlarge", "", 0, 8, 16384)
     assert plans.find(catalogue, "m5.large") == Plan("m5.large", "m5.large", "m5.large", 1, 8, 100)
 
 
@@ -132,7 +132,7 @@ def test_the_list_of_types_is_whole_and_sorted():
     listed = [x for x in plan_file.INSTANCE_TYPES.read_text().splitlines() if not x.startswith("#")]
     assert listed == sorted(set(listed))
     assert len(listed) > 1000
-    assert {"m5.large", "t3.medium", "r6g.xlarge", "p5.48xlarge"} <= set(listed)
+    assert {"m5.large", "t3.medium", "r6i.xlarge", "p5.48xlarge"} <= set(listed)
     assert all(x == x.lower() and x.count(".") == 1 for x in listed)
 
 
@@ -144,3 +144,26 @@ def test_any_text_is_a_plan_or_a_clear_refusal(text):
         assert refused.reason == "UNKNOWN_TYPE"  # noqa: PT017 - both outcomes are fine
     else:
         assert found.master in OWN.instance_types
+
+
+@pytest.mark.parametrize(
+    "word", ["m5.metal", "mac1.metal", "p4d.24xlarge", "u-6tb1.metal", "m6g.large", "t3.nano"]
+)
+def test_some_types_are_only_for_plans_to_name(own, word):
+    assert word in own.instance_types
+    with pytest.raises(Forbidden) as refused:
+        plans.find(own, word)
+    assert (refused.value.reason, refused.value.field) == ("TYPE_NOT_ALLOWED", "/milvus-type")
+
+
+def test_patterns_must_be_a_list_of_words(catalogue):
+    document = yaml.safe_load(GOOD)
+    document["any-instance-type"]["except"] = "m5*"
+    with pytest.raises(CatalogueRefused, match="except"):
+        plans.parse(document, TYPES)
+    document["any-instance-type"]["except"] = ["R5.*"]
+    barred = plans.parse(document, TYPES)
+    with pytest.raises(Forbidden):
+        plans.find(barred, "r5.xlarge")
+    assert plans.find(barred, "Big").worker == "r5.xlarge"
+    assert plans.find(catalogue, "r5.xlarge").master == "r5.xlarge"
