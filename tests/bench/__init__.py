@@ -1,0 +1,1 @@
+"""Kite beside its peers: calls, seconds and megabytes, with the bars they must keep."""

@@ -45,7 +45,8 @@ def described(folder, name):
         if readme in tree.files():
             lines = [x for x in tree.text(readme).splitlines() if x and not x.startswith("#")]
             return lines[0].split(". ")[0].rstrip(".") if lines else ""
-        return tree.purpose(first) if first and tree.text(first).strip() else ""
+        told = [one for one in (first, f"{path}conftest.py") if one in tree.files()]
+        return next((tree.purpose(one) for one in told if tree.text(one).strip()), "")
     return tree.purpose(path)
 
 

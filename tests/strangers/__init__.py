@@ -1,0 +1,1 @@
+"""Programs that know nothing of us, and Kite as an operator starts it."""
