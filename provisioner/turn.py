@@ -8,11 +8,12 @@ from kite.clock import Clock
 from kite.errors import KiteError, LeaseLost
 from provisioner import crash
 from provisioner.cluster import decide
-from provisioner.facts import Facts, Launched
+from provisioner.compensation import undo
+from provisioner.facts import Facts
 from provisioner.learn import Results, cloud_silent, learned
 from provisioner.limits import Limits
 from provisioner.operation import progressed
-from provisioner.plan import Action, Launch, Plan, Terminate
+from provisioner.plan import Action, Plan
 from provisioner.questions import questions
 from provisioner.record import Record
 from provisioner.registry import Claim, Registry, Write
@@ -21,6 +22,7 @@ from provisioner.story import story
 from provisioner.world import World
 
 MARGIN_SECONDS = 10.0  # longer than one AWS call may last
+COMPENSATION_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +137,10 @@ class Turn:
         return tuple(zip(actions, outcomes, strict=True))
 
     async def _compensate(self, claim: Claim, results: Results) -> None:
-        """Machines launched by a claim that was over: end those that nobody will adopt."""
-        mine = [(a, o) for a, o in results if isinstance(a, Launch) and isinstance(o, Launched)]
-        if not mine:
-            return
+        """The claim was over: take back what nobody will look for."""
         stored = await self.registry.get(claim.record.cluster_id)
-        live = {(n.slot, n.attempt) for n in stored.nodes} if stored else set()
-        for action, outcome in mine:
-            if (action.slot, action.attempt) not in live:
-                await self.world.act(claim.record, Terminate((outcome.instance.instance_id,)))
+        others = await self.registry.others(claim.record.cluster_id)
+        for action in undo(results, stored, others=others):
+            for _ in range(COMPENSATION_TRIES):
+                if not isinstance(await self.world.act(claim.record, action), KiteError):
+                    break

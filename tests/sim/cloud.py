@@ -7,7 +7,7 @@ same machine, or an error once that has ended; a fresh machine may be invisible 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -86,7 +86,7 @@ class Host:
 class Cloud:
     chance: Chance
     honours_tokens: ClassVar[bool] = True
-    intent_of: Callable[[str, int], str] = lambda cluster_id, slot: ""
+    intents: Container[str] = ()
     hosts: dict[str, Host] = field(default_factory=dict)
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
     addresses: dict[str, AddressFact] = field(default_factory=dict)
@@ -196,7 +196,7 @@ class Cloud:
 
     def _launch(self, record: Record, launch: Launch) -> Outcome:
         intent = launch.intent
-        if self.intent_of(record.cluster_id, launch.slot) != intent.client_token:
+        if intent.client_token not in self.intents:
             self.unannounced.append(intent.client_token)
         params = repr(intent)
         if self.honours_tokens and intent.client_token in self.tokens:

@@ -31,7 +31,7 @@ class Day:
     def __post_init__(self) -> None:
         self.store = Store()
         self.cloud = Cloud(Chance(self.seed, self.odds or odds_of(self.seed)))
-        self.cloud.intent_of = self.store.intent_of
+        self.cloud.intents = self.store.intents
 
     async def live(self) -> None:
         chance = self.cloud.chance

@@ -37,6 +37,7 @@ class Store:
 
     fenced: ClassVar[bool] = True
     rows: dict[str, Row] = field(default_factory=dict)
+    intents: set[str] = field(default_factory=set)
     watchers: set[asyncio.Queue[str]] = field(default_factory=set)
     clock: VirtualClock = field(default_factory=VirtualClock)
 
@@ -75,12 +76,6 @@ class Store:
     def record(self, cluster_id: str) -> Record:
         return packing.unpack_cluster(self.rows[cluster_id].cluster)
 
-    def intent_of(self, cluster_id: str, slot: int) -> str:
-        for node in self.record(cluster_id).nodes:
-            if node.slot == slot and node.intent:
-                return node.intent.client_token
-        return ""
-
     # the loops' side ----------------------------------------------------------------------------
 
     def claim(self, holder: str, most: int) -> list[Claim]:
@@ -111,6 +106,7 @@ class Store:
             raise LeaseLost("sim: fence is over")
         now = self.clock.now_ms()
         row.cluster.status.CopyFrom(packing.pack_status(write.record, now))
+        self.intents |= {n.intent.client_token for n in write.record.nodes if n.intent}
         if write.operation and write.operation.operation_id == row.cluster.operation_id:
             row.operation = packing.pack_operation(write.operation, write.record)
         row.events += [packing.pack_event(e, write.record.cluster_id) for e in write.events]

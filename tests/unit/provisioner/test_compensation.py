@@ -1,0 +1,66 @@
+"""Taking back what a late process did."""
+
+import pytest
+
+from kite.errors import Unavailable
+from provisioner.compensation import undo
+from provisioner.facts import (
+    AddressFact,
+    Allocated,
+    Associated,
+    Done,
+    Grouped,
+    InstanceFact,
+    Launched,
+    Machine,
+)
+from provisioner.plan import (
+    Allocate,
+    Associate,
+    CloseGroups,
+    DropGroups,
+    DropKey,
+    EnsureGroups,
+    ImportKey,
+    Launch,
+    Release,
+    Terminate,
+)
+from provisioner.record import Address, NodeState, Role
+from tests.unit.provisioner.shapes import GROUPS, ID, intent, launched, node, record
+
+LAUNCH = (Launch(0, 1, Role.MASTER, intent()), Launched(InstanceFact(ID, Machine.PENDING)))
+ADDRESS = (Allocate(), Allocated(AddressFact("eipalloc-1", "1")))
+GROUPED = (EnsureGroups("vpc-1", peers=False), Grouped(GROUPS))
+KEY = (ImportKey(), Done())
+
+
+@pytest.mark.parametrize(("came", "stored", "others", "undone"), [
+    (LAUNCH, None, True, (Terminate((ID,)),)),
+    (LAUNCH, record(), True, (Terminate((ID,)),)),
+    (LAUNCH, record(node(attempt=2)), True, (Terminate((ID,)),)),
+    (LAUNCH, record(launched(NodeState.GONE)), True, (Terminate((ID,)),)),
+    (LAUNCH, record(node()), True, ()),
+    (LAUNCH, record(launched(NodeState.FAILED)), True, ()),
+    (ADDRESS, None, True, (Release(("eipalloc-1",)),)),
+    (ADDRESS, record(address=Address("eipalloc-2")), True, (Release(("eipalloc-1",)),)),
+    (ADDRESS, record(address=Address("eipalloc-1")), True, ()),
+    (ADDRESS, record(address=Address()), True, ()),
+    (GROUPED, None, True, (DropGroups(last_cluster=False),)),
+    (GROUPED, None, False, (DropGroups(last_cluster=True),)),
+    (GROUPED, record(), False, ()),
+    (KEY, None, False, (DropKey(),)),
+    (KEY, None, True, ()),
+    (KEY, record(), False, ()),
+    ((EnsureGroups("vpc-1", peers=False), Unavailable("?")), None, True,
+     (DropGroups(last_cluster=False),)),
+    ((LAUNCH[0], Unavailable("?")), None, True, ()),
+    ((Associate("e", ID), Associated("a")), None, False, ()),
+    ((CloseGroups(), Done()), None, False, ()),
+])  # fmt: skip
+def test_undo(came, stored, others, undone):
+    assert undo((came,), stored, others=others) == undone
+
+
+def test_everything_is_undone_in_order():
+    assert len(undo((LAUNCH, ADDRESS, GROUPED), None, others=True)) == 3
