@@ -184,9 +184,8 @@ def _do(
             assert_never(never)
 
 
-def _launch(node: Node, *, fresh: bool = False) -> Launch | None:
-    if node.intent is None:
-        return None
+def _launch(node: Node, *, fresh: bool = False) -> Launch:
+    assert node.intent is not None
     return Launch(node.slot, node.attempt, node.role, node.intent, fresh)
 
 

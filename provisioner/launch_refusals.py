@@ -11,7 +11,7 @@ from kite.errors import (
     NoCapacity,
     OverLimit,
 )
-from kite.refusals import TOKEN_OVER, gone
+from kite.refusals import TOKEN_MISMATCH, TOKEN_OVER, gone
 from provisioner import nodes
 from provisioner.limits import Limits, Wait
 from provisioner.record import Node
@@ -51,7 +51,9 @@ def after_refusal(
         return _missing(node, error, limits, now)
     if not isinstance(error, FOR_GOOD):
         return node
-    return _for_good(node, error, error.reason, now, machine=not first)
+    # A mismatch says that the token was used before, whatever we remember of it.
+    used = error.context.get("aws-code", "") in TOKEN_MISMATCH
+    return _for_good(node, error, error.reason, now, machine=used or not first)
 
 
 def _for_good(node: Node, error: KiteError, reason: str, now: int, *, machine: bool = True) -> Node:

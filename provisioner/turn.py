@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from kite.clock import Clock
 from kite.errors import KiteError, LeaseLost
+from kite.telemetry import logs
 from provisioner import crash
 from provisioner.cluster import decide
 from provisioner.compensation import undo
@@ -21,6 +22,7 @@ from provisioner.status import told
 from provisioner.story import story
 from provisioner.world import World
 
+_log = logs.get(__name__)
 MARGIN_SECONDS = 10.0  # longer than one AWS call may last
 COMPENSATION_TRIES = 3
 
@@ -123,7 +125,10 @@ class Turn:
         if record == before.record and planned.operation == before.operation:
             return before
         events = story(before.record, record, self.clock.now_ms())
-        return await self.registry.commit(before, Write(record, planned.operation, events))
+        stored = await self.registry.commit(before, Write(record, planned.operation, events))
+        for event in events:
+            _log.info(event.type, cluster=record.cluster_id, description=event.description)
+        return stored
 
     def _check_margin(self, record: Record) -> None:
         left = self.until(record.cluster_id) - self.clock.monotonic()

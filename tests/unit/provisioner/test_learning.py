@@ -237,6 +237,12 @@ def test_the_cloud_answers_again():
     assert ADDRESS.public_ip
 
 
+def test_a_token_used_before_we_knew_is_looked_for_even_at_the_first_try():
+    fresh = Launch(0, 1, Role.MASTER, intent(), fresh=True)
+    n = only(learn(record(ASKED), fresh, refusal("IdempotentParameterMismatch")))
+    assert (n.state, n.retiring, n.intent) == (S.FAILED, True, intent())
+
+
 def test_a_first_try_refused_for_good_leaves_nothing_to_look_for():
     fresh = Launch(0, 1, Role.MASTER, intent(), fresh=True)
     n = only(learn(record(ASKED), fresh, refusal("InvalidParameterValue")))
