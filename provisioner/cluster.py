@@ -26,10 +26,9 @@ from provisioner.plan import (
     Terminate,
 )
 from provisioner.record import Address, AddressMode, Intent, Node, NodeState, Record, Role
-from provisioner.removal import remove
+from provisioner.removal import ADDRESS_ASKED, remove
 from provisioner.sight import INSTALLED, NO_CAPACITY, group_ids, life, met_at, saw
 
-ADDRESS_ASKED = "AddressAsked"
 _GROWING = frozenset({Life.STARTING, Life.LOADING, Life.REPLACING})
 _RECOVERABLE = frozenset({"CLOUD_PERMISSION"})
 
@@ -275,4 +274,4 @@ def _again(record: Record, limits: Limits, now: int) -> int:
     return pace(limits.poll_ms, max(0, now - since))
 
 
-__all__ = ["ADDRESS_ASKED", "NO_CAPACITY", "adopted", "decide"]
+__all__ = ["NO_CAPACITY", "adopted", "decide"]

@@ -15,7 +15,7 @@ from provisioner.record import (
     OperationStep,
     Record,
 )
-from provisioner.removal import GROUPS_DROPPED, WHITELIST_CLOSED
+from provisioner.removal import WHITELIST_CLOSED
 from provisioner.sight import INSTALLED, all_gone
 from provisioner.status import READY
 
@@ -112,7 +112,7 @@ def _deleted(record: Record, *, gone: bool) -> dict[str, bool]:
         "close-whitelist": record.holds(WHITELIST_CLOSED),
         "terminate-instances": ended,
         "release-address": gone or (ended and not record.address.allocation_id),
-        "drop-groups": record.holds(GROUPS_DROPPED),
+        "drop-groups": gone,  # last of all, in the write that removes the record
     }
     return {name: found[name] for name in _DELETE if record.elastic or name != "release-address"}
 

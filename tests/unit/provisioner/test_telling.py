@@ -206,6 +206,8 @@ def test_a_deletion():
     )
     dropped = with_condition(ended, GROUPS_DROPPED, ok=True, now=NOW)
     assert progress(dropped, first).state is O.RUNNING
+    released = replace(dropped, address=Address())
+    assert progress(released, first).state is O.RUNNING  # the record itself still stands
     assert progress(dropped, first, gone=True).state is O.SUCCEEDED
 
 
