@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whitelist_svc.change import Change, Held, Key, canonical, change, strange
+from whitelist_svc.change import Applied, Change, Held, Key, canonical, change, strange
 
 keys = st.builds(
     Key,
@@ -82,3 +82,10 @@ def test_ec2s_spellings_are_compared_in_one_form():
     assert canonical("2001:DB8:0::/48") == "2001:db8::/48"
     assert canonical("10.1.2.3/8") == "10.0.0.0/8"
     assert str(Key("10.0.0.0/8", 22)) == "10.0.0.0/8 port 22"
+
+
+def test_only_edits_count_as_a_change():
+    key = Key("10.0.0.1/32", 19530)
+    assert not Applied((held(key),)).changed
+    assert Applied((), granted=(key,)).changed
+    assert Applied((), revoked=(held(key),)).changed
