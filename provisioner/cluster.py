@@ -35,17 +35,18 @@ _RECOVERABLE = frozenset({"CLOUD_PERMISSION"})
 
 def decide(record: Record, facts: Facts, limits: Limits, now: int) -> Plan:
     """The plan of this turn. Times are epoch milliseconds."""
-    seen = replace(adopted(record, facts), observed_generation=record.generation)
+    seen = replace(adopted(record, facts, now), observed_generation=record.generation)
     if not seen.spec.wanted:
         return _finished(record, remove(seen, facts, limits, now), facts, now)
     return _finished(record, _grow(seen, facts, limits, now), facts, now)
 
 
-def adopted(record: Record, facts: Facts) -> Record:
+def adopted(record: Record, facts: Facts, now: int) -> Record:
     """The record with what EC2 already has for us: ids by token, address by tag, addresses."""
     address = record.address
     if record.address_intended and not address.allocation_id and facts.address:
         address = Address(facts.address.allocation_id, facts.address.public_ip)
+        record = status.with_condition(record, ADDRESS_ASKED, ok=True, now=now)
     return replace(
         record,
         address=address,
@@ -168,7 +169,8 @@ def _do(
         case Do.RESERVE:
             return _reserved(record, node, facts, limits, now)
         case Do.LAUNCH:
-            return node, _launch(node) if record.groups else None
+            stands = record.groups and facts.site.key_pair_there
+            return node, _launch(node) if stands else None
         case Do.FORGET:
             return nodes.forgotten(node, here), None
         case Do.INSTALL:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from kite.errors import CloudThrottled, KiteError, NoCapacity
 from provisioner import nodes
-from provisioner.cluster import ADDRESS_ASKED
 from provisioner.facts import Allocated, Associated, Dropped, Grouped, Launched, Outcome
 from provisioner.launch_refusals import FOR_GOOD, after_refusal, group_missing
 from provisioner.limits import Limits
@@ -24,7 +23,13 @@ from provisioner.plan import (
     Release,
 )
 from provisioner.record import Address, Node, NodeState, Record
-from provisioner.removal import BASE_DROPPED, GROUPS_DROPPED, KEY_DROPPED, WHITELIST_CLOSED
+from provisioner.removal import (
+    ADDRESS_ASKED,
+    BASE_DROPPED,
+    GROUPS_DROPPED,
+    KEY_DROPPED,
+    WHITELIST_CLOSED,
+)
 from provisioner.status import CLOUD_ANSWERS, with_condition
 
 Results = tuple[tuple[Action, Outcome | KiteError], ...]
@@ -112,9 +117,10 @@ def _refused(record: Record, action: Action, error: KiteError, limits: Limits, n
         case Launch():
             return _launch_refused(record, action, error, limits, now)
         case Allocate() | EnsureGroups() | ImportKey() if isinstance(error, FOR_GOOD):
-            return _none_can_start(record, error, now)
-        case Allocate() if isinstance(error, CloudThrottled):  # a clear no: ask again at once
-            return with_condition(record, ADDRESS_ASKED, ok=False, now=0, restart=True)
+            clear = _no_address_made(record) if isinstance(action, Allocate) else record
+            return _none_can_start(clear, error, now)
+        case Allocate() if isinstance(error, CloudThrottled):
+            return _no_address_made(record)
         case Associate() if isinstance(error, FOR_GOOD) and not _not_yet(error):
             return _no_address(record, action, error, now)
         case CloseGroups() | DropGroups():
@@ -122,6 +128,11 @@ def _refused(record: Record, action: Action, error: KiteError, limits: Limits, n
             return _waiting(record, kind, error, now)
         case _:
             return record
+
+
+def _no_address_made(record: Record) -> Record:
+    """A clear no: it may be asked for again at once, and need not be looked for."""
+    return with_condition(record, ADDRESS_ASKED, ok=False, now=0, restart=True)
 
 
 def _launch_refused(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from provisioner import nodes
 from provisioner.backoff import pace
 from provisioner.facts import Facts, Leftovers, Machine
-from provisioner.limits import Limits
+from provisioner.limits import Limits, Wait
 from provisioner.node import Do, Life, step
 from provisioner.plan import (
     Action,
@@ -23,6 +23,7 @@ from provisioner.plan import (
 from provisioner.record import Address, Record
 from provisioner.sight import all_gone, life, saw
 
+ADDRESS_ASKED = "AddressAsked"
 WHITELIST_CLOSED = "WhitelistClosed"
 GROUPS_DROPPED = "GroupsDropped"
 BASE_DROPPED = "BaseGroupDropped"
@@ -36,6 +37,8 @@ def remove(record: Record, facts: Facts, limits: Limits, now: int) -> Plan:
         return Plan(record, (CloseGroups(),), again)
     record, actions = _nodes(record, facts, limits, now)
     if not all_gone(record) or facts.leftovers is None:
+        return Plan(record, actions, again)
+    if _address_may_come(record, limits, now):
         return Plan(record, actions, again)
     actions = _rest(record, facts.leftovers)
     gone = not actions and _clean(record, facts.leftovers)
@@ -63,6 +66,17 @@ def _nodes(
         stepped.append(after)
     actions = (Terminate(tuple(ids), tuple(tokens)),) if ids else ()
     return replace(record, nodes=tuple(stepped)), actions
+
+
+def _address_may_come(record: Record, limits: Limits, now: int) -> bool:
+    """An address was asked for and the answer is missing: it may still appear, by its tag.
+
+    Whoever asked may also be about to make groups, so nothing is dropped before.
+    """
+    asked = record.condition(ADDRESS_ASKED)
+    if record.address.allocation_id or asked is None or asked.ok:
+        return False
+    return now - asked.since_ms < limits.waits_ms[Wait.UNSEEN]
 
 
 def _rest(record: Record, left: Leftovers) -> tuple[Action, ...]:

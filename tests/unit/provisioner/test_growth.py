@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner.cluster import ADDRESS_ASKED, decide
+from provisioner.cluster import decide
 from provisioner.facts import AddressFact, Answer, InstallFact, InstanceFact, Machine
 from provisioner.plan import (
     Allocate,
@@ -17,6 +17,7 @@ from provisioner.plan import (
     Terminate,
 )
 from provisioner.record import Address, AddressMode, ClusterState, NodeState, Role, Spec
+from provisioner.removal import ADDRESS_ASKED
 from provisioner.sight import GROUP_MISSING, NO_CAPACITY
 from provisioner.status import with_condition
 from tests.unit.provisioner.shapes import (
@@ -101,6 +102,7 @@ def test_an_address_without_an_answer_is_looked_for_before_it_is_asked_for_again
 def test_an_address_found_by_its_tags_is_adopted():
     found = plan(asked_at(NOW), facts(address=AddressFact("eipalloc-9", "198.18.88.9")))
     assert found.record.address == Address("eipalloc-9", "198.18.88.9")
+    assert found.record.holds(ADDRESS_ASKED)
     assert isinstance(found.actions[0], Launch)
 
 
@@ -138,6 +140,11 @@ def test_an_unknown_outcome_repeats_the_very_same_launch():
 def test_a_launch_is_repeated_only_when_the_groups_are_known():
     found = plan(record(node(intent=intent(), reason=GROUP_MISSING), groups=()), facts())
     assert found.actions == (EnsureGroups("vpc-1", peers=False),)
+
+
+def test_a_launch_is_repeated_only_when_the_key_is_there_again():
+    found = plan(record(node(intent=intent())), facts(site=replace(SITE, key_pair_there=False)))
+    assert found.actions == (ImportKey(),)
 
 
 def test_groups_made_anew_mean_another_attempt():

@@ -4,7 +4,6 @@ import pytest
 
 from kite import refusals
 from kite.errors import AlreadyExists, CloudRefused, DeadlinePassed, Internal, Unavailable
-from provisioner.cluster import ADDRESS_ASKED
 from provisioner.facts import (
     AddressFact,
     Allocated,
@@ -31,7 +30,13 @@ from provisioner.plan import (
     Terminate,
 )
 from provisioner.record import Address, NodeState, Role
-from provisioner.removal import BASE_DROPPED, GROUPS_DROPPED, KEY_DROPPED, WHITELIST_CLOSED
+from provisioner.removal import (
+    ADDRESS_ASKED,
+    BASE_DROPPED,
+    GROUPS_DROPPED,
+    KEY_DROPPED,
+    WHITELIST_CLOSED,
+)
 from provisioner.sight import GROUP_MISSING, NO_CAPACITY
 from provisioner.status import CLOUD_ANSWERS
 from tests.unit.provisioner.shapes import (

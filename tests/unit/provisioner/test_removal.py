@@ -16,6 +16,7 @@ from provisioner.plan import (
 )
 from provisioner.record import Address, ClusterState, NodeState
 from provisioner.removal import (
+    ADDRESS_ASKED,
     BASE_DROPPED,
     GROUPS_DROPPED,
     KEY_DROPPED,
@@ -117,6 +118,18 @@ def test_failed_and_never_launched_nodes_go_at_once():
 def test_nothing_more_is_done_before_the_leftovers_were_looked_for():
     found = plan(gone(), facts())
     assert (found.actions, found.gone) == ((), False)
+
+
+def test_an_address_without_an_answer_holds_the_rest_up_until_it_is_clear():
+    cluster = gone(address=Address())
+    cluster = with_condition(cluster, ADDRESS_ASKED, ok=False, now=NOW)
+    seen = facts(leftovers=left())
+    assert plan(cluster, seen).actions == ()
+    assert not plan(cluster, seen).gone
+    later = plan(cluster, seen, NOW + 5 * MINUTE)
+    assert later.actions == (DropGroups(last_cluster=False),)
+    answered = with_condition(cluster, ADDRESS_ASKED, ok=True, now=NOW)
+    assert plan(answered, seen).actions == (DropGroups(last_cluster=False),)
 
 
 def test_what_they_stood_on_goes_together():
