@@ -216,13 +216,7 @@ class Loop:
         stored = await self._registry.get(claim.record.cluster_id)
         if stored is None:
             raise LeaseLost("the cluster is not in the registry any more")
-        record = replace(
-            claim.record,
-            spec=stored.spec,
-            generation=stored.generation,
-            operation_id=stored.operation_id,
-        )
-        return replace(claim, record=record)
+        return replace(claim, record=claim.record.wished(stored))
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

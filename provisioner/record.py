@@ -3,7 +3,7 @@
 `Record` is the wish (read only here) and the seen half, which the holder of the lease writes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -206,6 +206,16 @@ class Record:
         """Whether the condition was seen and is so."""
         found = self.condition(kind)
         return found is not None and found.ok
+
+    def wished(self, stored: "Record") -> "Record":
+        """What was seen here, under the wish as stored there."""
+        return replace(
+            self,
+            spec=stored.spec,
+            generation=stored.generation,
+            operation_id=stored.operation_id,
+            whitelist_revision=stored.whitelist_revision,
+        )
 
     @property
     def elastic(self) -> bool:

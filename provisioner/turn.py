@@ -73,10 +73,14 @@ class Turn:
         reserved = await self._save(claim, planned, plan.record)
         crash.point("after-reserve")
         if reserved.record.spec.wanted != claim.record.spec.wanted:
-            return Turned(reserved, 0)  # the wish has changed: decide anew before touching AWS
+            return Turned(await self._unreserved(claim, reserved), 0)
         results = await self._act(reserved.record, plan.actions)
         crash.point("after-act")
         return await self._learn(reserved, results, plan, facts)
+
+    async def _unreserved(self, claim: Claim, reserved: Claim) -> Claim:
+        """The wish has changed before anything was sent: nothing is waited for that was not."""
+        return await self._save(reserved, reserved, claim.record.wished(reserved.record))
 
     async def _learn(self, claim: Claim, results: Results, plan: Plan, facts: Facts) -> Turned:
         now = self.clock.now_ms()

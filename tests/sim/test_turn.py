@@ -1,0 +1,151 @@
+"""One turn, looked at closely: when it must not act, and what it leaves written then."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from kite.errors import DeadlinePassed, LeaseLost
+from provisioner.facts import Done, Facts, InstanceFact, Launched, Machine
+from provisioner.limits import Limits
+from provisioner.plan import Allocate, EnsureGroups, Launch, Terminate
+from provisioner.record import Address, Record, Spec
+from provisioner.registry import Claim, Write
+from provisioner.status import CLOUD_ANSWERS
+from provisioner.turn import Turn
+from tests.sim.virtual import VirtualClock
+from tests.unit.provisioner.shapes import NOW, SITE, facts, node, record
+
+
+@dataclass
+class World:
+    """Sees what it is told and writes down what it is asked to do."""
+
+    facts: Facts
+    silent: bool = False
+    acted: list = field(default_factory=list)
+
+    async def site(self):
+        return SITE
+
+    async def see(self, record, asked):
+        if self.silent:
+            raise DeadlinePassed("no reply", reason="CLOUD_AWAY")
+        return self.facts
+
+    async def act(self, record, action):
+        self.acted.append(action)
+        if isinstance(action, Launch):
+            return Launched(InstanceFact("i-9", Machine.PENDING))
+        return Done()
+
+    def forget(self, cluster_id):
+        return None
+
+
+@dataclass
+class Registry:
+    """Keeps every commit; `deleted` is what the user did meanwhile, `lost` when the lease ended."""
+
+    deleted: bool = False
+    lost_at: int = 99
+    stored: Record | None = None
+    writes: list[Write] = field(default_factory=list)
+
+    async def commit(self, claim: Claim, write: Write) -> Claim:
+        if len(self.writes) >= self.lost_at:
+            raise LeaseLost("over")
+        self.writes.append(write)
+        spec = Spec(wanted=False) if self.deleted else write.record.spec
+        return replace(claim, record=replace(write.record, spec=spec), operation=write.operation)
+
+    async def get(self, cluster_id):
+        return self.stored
+
+    async def others(self, cluster_id):
+        return True
+
+
+def turn(world, registry, *, until=1e9):
+    acting = asyncio.Semaphore(1)
+    return Turn(world, registry, VirtualClock(), Limits(), lambda _: until, lambda: acting)
+
+
+def claim(cluster):
+    return Claim(cluster, None, 1, 1e9)
+
+
+async def test_names_are_written_before_they_are_used():
+    world, registry = World(facts()), Registry()
+    await turn(world, registry).take(claim(record(node())))
+    (launch,) = world.acted
+    reserved, after = registry.writes
+    assert reserved.record.nodes[0].intent == launch.intent
+    assert after.record.nodes[0].instance_id == "i-9"
+
+
+async def test_a_user_who_deletes_in_between_stops_the_launch_and_leaves_no_trace():
+    world, registry = World(facts()), Registry(deleted=True)
+    turned = await turn(world, registry).take(claim(record(node())))
+    assert world.acted == []
+    assert turned.claim.record.nodes[0].intent is None
+    assert not turned.claim.record.spec.wanted
+
+
+async def test_an_address_never_asked_for_is_not_waited_for():
+    bare = record(node(), groups=(), address=Address(), address_intended=False)
+    world, registry = World(facts()), Registry(deleted=True)
+    turned = await turn(world, registry).take(claim(bare))
+    assert world.acted == []
+    assert turned.claim.record.condition("AddressAsked") is None
+
+
+async def test_a_lease_about_to_end_stops_the_hands():
+    world, registry = World(facts()), Registry()
+    now = asyncio.get_running_loop().time()
+    with pytest.raises(LeaseLost):
+        await turn(world, registry, until=now + 9).take(claim(record(node())))
+    assert world.acted == []
+
+
+async def test_a_lost_lease_stops_the_hands():
+    world, registry = World(facts()), Registry(lost_at=0)
+    with pytest.raises(LeaseLost):
+        await turn(world, registry).take(claim(record(node())))
+    assert world.acted == []
+
+
+@pytest.mark.parametrize("stored", [None, record(node(attempt=2))])
+async def test_a_machine_launched_too_late_is_ended_at_once(stored):
+    world, registry = World(facts()), Registry(lost_at=1, stored=stored)
+    with pytest.raises(LeaseLost):
+        await turn(world, registry).take(claim(record(node())))
+    assert world.acted[-1] == Terminate(("i-9",))
+
+
+async def test_a_machine_the_next_holder_waits_for_is_left_to_it():
+    world, registry = World(facts()), Registry(lost_at=1, stored=record(node()))
+    with pytest.raises(LeaseLost):
+        await turn(world, registry).take(claim(record(node())))
+    assert [type(action) for action in world.acted] == [Launch]
+
+
+async def test_independent_things_are_asked_for_in_one_turn():
+    bare = record(node(), groups=(), address=Address(), address_intended=False)
+    world, registry = World(facts()), Registry()
+    await turn(world, registry).take(claim(bare))
+    assert [type(action) for action in world.acted] == [Allocate, EnsureGroups]
+    assert registry.writes[0].record.address_intended
+
+
+async def test_what_cannot_be_seen_changes_nothing_but_is_told():
+    world, registry = World(facts(), silent=True), Registry()
+    before = record(node())
+    turned = await turn(world, registry).take(claim(before))
+    assert turned.troubled
+    assert turned.claim.record.nodes == before.nodes
+    assert turned.claim.record.condition(CLOUD_ANSWERS).reason == "CLOUD_AWAY"
+    assert world.acted == []
+    assert NOW
