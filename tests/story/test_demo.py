@@ -1,5 +1,6 @@
 """The story as a person runs it: one command, then the same machine as before."""
 
+import json
 import os
 import signal
 import subprocess
@@ -71,6 +72,17 @@ def test_the_hand_over_file_names_what_answers(kept: str) -> None:
     assert values["KITE_CLIENT_A"] in namespaces
     assert values["KITE_CLIENT_B"] in namespaces
     assert Path(values["KITE_LOGS"], "provisioner.log").is_file()
+
+
+def test_the_policy_covers_every_call_of_the_story(kept: str) -> None:
+    calls = set(json.loads((RUN / "ec2-calls.json").read_text()))
+    assert {"RunInstances", "TerminateInstances", "AllocateAddress"} <= calls
+    granted = {
+        action.removeprefix("ec2:")
+        for one in json.loads(Path("deploy/iam-policy.json").read_text())["Statement"]
+        for action in ([one["Action"]] if isinstance(one["Action"], str) else one["Action"])
+    }
+    assert calls <= granted
 
 
 def test_a_second_demo_says_so_and_changes_nothing(kept: str) -> None:
