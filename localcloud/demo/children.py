@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
+from localcloud.tenancy import began
+
 
 class ChildDied(Exception):
     """A process ended before it was ready; the end of its log says why."""
@@ -32,7 +34,7 @@ class Child:
     born: int
 
     def alive(self) -> bool:
-        return self.pid > 0 and _born(self.pid) == self.born
+        return self.born > 0 and began(self.pid) == self.born
 
     def tail(self, lines: int = 12) -> str:
         """The end of its log."""
@@ -41,15 +43,6 @@ class Child:
         except OSError:
             return ""
         return "\n".join(text.strip().splitlines()[-lines:])
-
-
-def _born(pid: int) -> int:
-    """Start time in clock ticks after boot; 0 when there is no such process or it is a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return 0 if fields[0] == "Z" else int(fields[19])
 
 
 def _reap(pid: int) -> None:
@@ -98,7 +91,7 @@ class Children:
                 stderr=out,
                 start_new_session=True,
             )
-        child = Child(name, argv, dict(env), str(log), process.pid, _born(process.pid))
+        child = Child(name, argv, dict(env), str(log), process.pid, began(process.pid))
         self._found[name] = child
         self._write()
         return child
