@@ -18,6 +18,7 @@ from kite.v1 import provisioner_pb2_grpc
 from provisioner.ec2 import client as ec2_client
 from provisioner.ec2 import network
 from provisioner.ec2.client import Clients, Ec2
+from provisioner.ec2.offerings import Offerings
 from provisioner.groups import Groups
 from provisioner.install.runner import Installer
 from provisioner.installs import Installer as InstallerLike
@@ -105,7 +106,7 @@ def build(settings: Settings, parts: Parts | None = None) -> App:
         ssh=parts.ssh or partial(ssh_answers, port=settings.provisioner_ssh_port),
     )
     loop = Loop(world, records, clock, settings.limits, _pace(settings))
-    rpc = ProvisionerRpc(installs, loop.nudge)
+    rpc = ProvisionerRpc(installs, loop.nudge, Offerings(ec2, world.site, clock).zones)
     return App(rpc, loop, world, ec2, installs, (registry, whitelist))
 
 

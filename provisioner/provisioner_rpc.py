@@ -1,7 +1,7 @@
-"""ProvisionerService on the wire: live install stories, and a nudge."""
+"""ProvisionerService on the wire: live install stories, a nudge, and what EC2 offers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from kite.v1 import provisioner_pb2, provisioner_pb2_grpc
@@ -10,14 +10,16 @@ from provisioner.installs import Installs
 
 PAUSE_SECONDS = 0.3
 NONE_YET_SECONDS = 30.0
+Zones = Callable[[Sequence[str]], Awaitable[Mapping[str, tuple[str, ...]]]]
 
 
 class ProvisionerRpc(provisioner_pb2_grpc.ProvisionerServiceServicer):
-    """Reads what this process knows; decides nothing."""
+    """Reads what this process knows; decides nothing. `zones` are those that offer a type."""
 
-    def __init__(self, installs: Installs, nudge: Callable[[str], None]) -> None:
+    def __init__(self, installs: Installs, nudge: Callable[[str], None], zones: Zones) -> None:
         self._installs = installs
         self._nudge = nudge
+        self._zones = zones
 
     async def WatchInstall(
         self,
@@ -49,6 +51,19 @@ class ProvisionerRpc(provisioner_pb2_grpc.ProvisionerServiceServicer):
     ) -> provisioner_pb2.NudgeResponse:
         self._nudge(request.cluster_id)
         return provisioner_pb2.NudgeResponse()
+
+    async def CheckOffers(
+        self,
+        request: provisioner_pb2.CheckOffersRequest,
+        context: Any,
+    ) -> provisioner_pb2.CheckOffersResponse:
+        zones = await self._zones(tuple(request.instance_types))
+        return provisioner_pb2.CheckOffersResponse(
+            offers=[
+                provisioner_pb2.TypeOffer(instance_type=one, zones=zones[one])
+                for one in request.instance_types
+            ]
+        )
 
 
 def _line(token: str, fact: InstallFact) -> provisioner_pb2.WatchInstallResponse:

@@ -44,6 +44,11 @@ class ProvisionerServiceStub:
                 request_serializer=kite_dot_v1_dot_provisioner__pb2.NudgeRequest.SerializeToString,
                 response_deserializer=kite_dot_v1_dot_provisioner__pb2.NudgeResponse.FromString,
                 _registered_method=True)
+        self.CheckOffers = channel.unary_unary(
+                '/kite.v1.ProvisionerService/CheckOffers',
+                request_serializer=kite_dot_v1_dot_provisioner__pb2.CheckOffersRequest.SerializeToString,
+                response_deserializer=kite_dot_v1_dot_provisioner__pb2.CheckOffersResponse.FromString,
+                _registered_method=True)
 
 
 class ProvisionerServiceServicer:
@@ -63,6 +68,13 @@ class ProvisionerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckOffers(self, request, context):
+        """Which zones of the install's subnets offer these instance types; asked before a wish is accepted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ProvisionerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -75,6 +87,11 @@ def add_ProvisionerServiceServicer_to_server(servicer, server):
                     servicer.Nudge,
                     request_deserializer=kite_dot_v1_dot_provisioner__pb2.NudgeRequest.FromString,
                     response_serializer=kite_dot_v1_dot_provisioner__pb2.NudgeResponse.SerializeToString,
+            ),
+            'CheckOffers': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckOffers,
+                    request_deserializer=kite_dot_v1_dot_provisioner__pb2.CheckOffersRequest.FromString,
+                    response_serializer=kite_dot_v1_dot_provisioner__pb2.CheckOffersResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -131,6 +148,33 @@ class ProvisionerService:
             '/kite.v1.ProvisionerService/Nudge',
             kite_dot_v1_dot_provisioner__pb2.NudgeRequest.SerializeToString,
             kite_dot_v1_dot_provisioner__pb2.NudgeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckOffers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/kite.v1.ProvisionerService/CheckOffers',
+            kite_dot_v1_dot_provisioner__pb2.CheckOffersRequest.SerializeToString,
+            kite_dot_v1_dot_provisioner__pb2.CheckOffersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class ProvisionerServiceStub:
     """The lines of the install of a cluster in progress, from the first one kept."""
     Nudge: _grpc.UnaryUnaryMultiCallable[_provisioner_pb2.NudgeRequest, _provisioner_pb2.NudgeResponse]
     """Wakes the loop up for one cluster; an optimisation only."""
+    CheckOffers: _grpc.UnaryUnaryMultiCallable[_provisioner_pb2.CheckOffersRequest, _provisioner_pb2.CheckOffersResponse]
+    """Which zones of the install's subnets offer these instance types; asked before a wish is accepted."""
 
 @_typing.type_check_only
 class ProvisionerServiceAsyncStub(ProvisionerServiceStub):
@@ -43,6 +45,8 @@ class ProvisionerServiceAsyncStub(ProvisionerServiceStub):
     """The lines of the install of a cluster in progress, from the first one kept."""
     Nudge: _aio.UnaryUnaryMultiCallable[_provisioner_pb2.NudgeRequest, _provisioner_pb2.NudgeResponse]  # type: ignore[assignment]
     """Wakes the loop up for one cluster; an optimisation only."""
+    CheckOffers: _aio.UnaryUnaryMultiCallable[_provisioner_pb2.CheckOffersRequest, _provisioner_pb2.CheckOffersResponse]  # type: ignore[assignment]
+    """Which zones of the install's subnets offer these instance types; asked before a wish is accepted."""
 
 class ProvisionerServiceServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -60,5 +64,13 @@ class ProvisionerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_provisioner_pb2.NudgeResponse, _abc.Awaitable[_provisioner_pb2.NudgeResponse]]:
         """Wakes the loop up for one cluster; an optimisation only."""
+
+    @_abc_1.abstractmethod
+    def CheckOffers(
+        self,
+        request: _provisioner_pb2.CheckOffersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_provisioner_pb2.CheckOffersResponse, _abc.Awaitable[_provisioner_pb2.CheckOffersResponse]]:
+        """Which zones of the install's subnets offer these instance types; asked before a wish is accepted."""
 
 def add_ProvisionerServiceServicer_to_server(servicer: ProvisionerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -59,7 +59,11 @@ async def served(monkeypatch):
     made, _ = installs(InstallResult("token", False, "DISK_FULL", "no room", 1.0))
     nudged = []
     server = RpcServer("127.0.0.1:0")
-    rpc = ProvisionerRpc(made, nudged.append)
+
+    async def zones(instance_types):
+        return {one: ("us-east-1a",) if one == "m5.large" else () for one in instance_types}
+
+    rpc = ProvisionerRpc(made, nudged.append, zones)
     server.add(provisioner_pb2_grpc.add_ProvisionerServiceServicer_to_server, rpc, SERVICE)
     port = await server.start()
     async with client.connect(f"127.0.0.1:{port}", name="provisioner") as channel:
@@ -85,6 +89,16 @@ async def test_a_nudge(served):
     stub, _, nudged = served
     await stub.Nudge(provisioner_pb2.NudgeRequest(cluster_id="c1"))
     assert nudged == ["c1"]
+
+
+async def test_what_zones_offer_is_told_in_the_order_asked(served):
+    stub, _, _ = served
+    asked = provisioner_pb2.CheckOffersRequest(instance_types=["x9.huge", "m5.large"])
+    answer = await stub.CheckOffers(asked)
+    assert [(one.instance_type, list(one.zones)) for one in answer.offers] == [
+        ("x9.huge", []),
+        ("m5.large", ["us-east-1a"]),
+    ]
 
 
 async def test_a_running_install_is_not_begun_twice_and_a_failed_one_is():
