@@ -9,10 +9,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from kite import crash
 from kite.clock import Clock
 from kite.errors import KiteError, LeaseLost
 from kite.telemetry import logs
-from provisioner import crash
 from provisioner.backoff import after_failures
 from provisioner.limits import Limits
 from provisioner.registry import Claim, Registry, Write

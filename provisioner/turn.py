@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from kite import crash
 from kite.clock import Clock
 from kite.errors import KiteError, LeaseLost
 from kite.telemetry import logs
-from provisioner import crash
 from provisioner.cluster import decide
 from provisioner.compensation import undo
 from provisioner.facts import Facts
@@ -109,7 +109,9 @@ class Turn:
                 release=True,
                 gone=plan.gone,
             )
+            crash.point("before-gone" if plan.gone else "before-settle")
             stored = await self.registry.commit(claim, write)
+            crash.point("after-gone" if plan.gone else "after-settle")
             if plan.gone:
                 self.world.forget(record.cluster_id)
             return Turned(stored, plan.again_ms, over=True)

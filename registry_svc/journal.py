@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from kite import crash
 from kite.errors import Unavailable
 from registry_svc.engine import StoreRefused
 
@@ -80,14 +81,17 @@ class Journal:
         Raises:
             Unavailable: STORE_FULL or STORE_AWAY; nothing was changed.
         """
+        crash.point("before-journal")
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for collection, document_id, body in changes:
                 self._put(collection, document_id, body)
+            crash.point("in-journal")
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._undo()
             raise _named(error, self._path) from error
+        crash.point("after-journal")
 
     def _put(self, collection: str, document_id: str, body: bytes | None) -> None:
         if body is None:

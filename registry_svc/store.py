@@ -5,12 +5,15 @@ events) rides inside and is delivered to its own collections right after. Whoeve
 delivers first what is still there, so a crash in between loses nothing and numbers have no gaps.
 """
 
+import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from kite import crash
+from kite.errors import Unavailable
 from kite.v1.cluster_pb2 import Cluster
 from kite.v1.operation_pb2 import Event, Operation
 from registry_svc import packing
@@ -186,9 +189,9 @@ class Store:
         Raises:
             Taken: id, name or place is taken by another cluster.
         """
-        stored = replace(record, writes=1, told=self._engine.whole)
+        stored = replace(record, writes=1, told=self._engine.whole, stamp=_new_stamp())
         with self.atomic():
-            self._insert(self._engine.bound.clusters, packing.pack_record(stored))
+            self._put_new(stored)
             self._deliver(stored)
             self._mine.changed.append(stored)
         return stored
@@ -209,16 +212,48 @@ class Store:
                 operations=kept,
                 events=new.events if visible else (),
                 told=told,
+                stamp=_new_stamp(),
             )
-            document = packing.pack_record(stored)
-            if not self._replace(self._engine.bound.clusters, document, {"rev": old.writes}):
+            if not self._put_over(stored, rev=old.writes):
                 return None
             if visible:
                 self._deliver(stored)
                 self._mine.changed.append(stored)
             return stored
 
+    def _put_new(self, record: Record) -> None:
+        """Insert; a failure or a refusal that hides our own success is success."""
+        try:
+            self._insert(self._engine.bound.clusters, packing.pack_record(record))
+        except (Taken, Unavailable):
+            if not self._ours(record):
+                raise
+
+    def _put_over(self, record: Record, *, rev: int) -> bool:
+        """Replace what has `rev`; False when somebody else did."""
+        try:
+            document = packing.pack_record(record)
+            done = self._replace(self._engine.bound.clusters, document, {"rev": rev})
+        except Unavailable:
+            if not self._ours(record):
+                raise
+            return True
+        return done or self._ours(record)
+
+    def _ours(self, record: Record) -> bool:
+        """Whether this very write is stored for good although its answer said otherwise.
+
+        A database may answer a write that took effect with a broken connection, or answer its
+        driver's second try of it with "there already" or "not found".
+        """
+        if self._engine.whole:
+            return False
+        query = {"_id": record.cluster.cluster_id, "stamp": record.stamp}
+        with named():
+            return self._engine.holds(self._engine.bound.clusters, query)
+
     def _deliver(self, record: Record) -> None:
+        crash.point("after-record")
         for operation in record.operations:
             self._put_operation(operation, rev=record.writes)
         for event in record.events:
@@ -334,6 +369,10 @@ class Store:
         query = {"expires-at": {"$lte": now_ms}}
         found = self._many(self._engine.bound.keys, query, limit=1000)
         return self._delete(self._engine.bound.keys, [d["_id"] for d in found])
+
+
+def _new_stamp() -> str:
+    return secrets.token_hex(8)
 
 
 def _record(document: Mapping[str, Any] | None) -> Record | None:

@@ -19,7 +19,7 @@ from botocore.exceptions import (
     ParamValidationError,
 )
 
-from kite import refusals
+from kite import crash, refusals
 from kite.errors import CloudRefused, Internal, KiteError, OverLimit, Unavailable
 
 CONNECT_SECONDS, READ_SECONDS, TRIES, THREADS = 2, 10, 3, 8
@@ -40,7 +40,9 @@ class Session:
         Raises:
             CloudRefused, CloudThrottled, OverLimit, Unavailable: by the meaning of EC2's code.
         """
-        return await self._in_thread(lambda client: getattr(client, operation)(**params))
+        answer = await self._in_thread(lambda client: getattr(client, operation)(**params))
+        crash.point("after-", operation)
+        return answer
 
     async def pages(self, operation: str, what: str, **params: Any) -> list[Any]:
         """All items of a listing, page after page; raises as `call` does."""

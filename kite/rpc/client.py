@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 from grpc.aio import AioRpcError, ClientCallDetails
 
+from kite import crash
 from kite.rpc import caller, failures
 
 READ_SECONDS, CHANGE_SECONDS = 5.0, 30.0
@@ -72,9 +73,13 @@ def _prepared(details: ClientCallDetails, *, deadline: float | None) -> ClientCa
     )
 
 
-def _deadline(method: str | bytes) -> float:
+def _name(method: str | bytes) -> str:
     text = method.decode() if isinstance(method, bytes) else method
-    return READ_SECONDS if text.rsplit("/", 1)[-1].startswith(_READS) else CHANGE_SECONDS
+    return text.rsplit("/", 1)[-1]
+
+
+def _deadline(method: str | bytes) -> float:
+    return READ_SECONDS if _name(method).startswith(_READS) else CHANGE_SECONDS
 
 
 class _Unary(grpc.aio.UnaryUnaryClientInterceptor):
@@ -87,9 +92,11 @@ class _Unary(grpc.aio.UnaryUnaryClientInterceptor):
         details = _prepared(client_call_details, deadline=_deadline(client_call_details.method))
         try:
             call = await continuation(details, request)
-            return await call
+            answer = await call
         except AioRpcError as failed:
             raise failures.from_rpc(failed, self._target) from None
+        crash.point("after-answer-", _name(details.method))
+        return answer
 
 
 class _Stream(grpc.aio.UnaryStreamClientInterceptor):

@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeAlias
 import grpc
 import structlog
 
+from kite import crash
 from kite.errors import Internal, KiteError
 from kite.rpc import caller, failures
 from kite.telemetry import logs
@@ -64,14 +65,18 @@ def _single(handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
         else grpc.unary_unary_rpc_method_handler
     )
 
+    name = method.rpartition("/")[2]
+
     async def call(request: Any, context: _Context) -> Any:
         _enter(context)
         try:
-            return await inner(request, context)
+            answer = await inner(request, context)
         except (asyncio.CancelledError, grpc.aio.AbortError):
             raise
         except Exception as error:  # noqa: BLE001 - the boundary: every failure gets a name here
             await _abort(context, method, error)
+        crash.point("before-reply-", name)
+        return answer
 
     return build(call, handler.request_deserializer, handler.response_serializer)
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kite import refusals
+from kite import crash, refusals
 from kite.clock import Clock
 from kite.errors import DeadlinePassed, Internal, KiteError, Unavailable
 from provisioner.ec2.buckets import Buckets
@@ -92,10 +92,15 @@ class Ec2:
         client = clients.once if once else clients.retrying
         method = getattr(client, _method(action))
         loop = asyncio.get_running_loop()
+        crash.point("before-", action)
         try:
-            return await loop.run_in_executor(self._pool, lambda: method(**parameters))
+            answer: dict[str, Any] = await loop.run_in_executor(
+                self._pool, lambda: method(**parameters)
+            )
         except Exception as failed:
             raise meaning(failed, action) from failed
+        crash.point("after-", action)
+        return answer
 
     def close(self) -> None:
         """Calls in flight end by their own timeouts."""

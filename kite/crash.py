@@ -1,0 +1,102 @@
+"""Named places where a test may kill or stop this process: KITE_CRASH_AT.
+
+A crash here is a real one: SIGKILL, no cleanup, as with a power cut. Each place lies between two
+effects on the world. POINTS lists those that tests/crash goes through: it proves that each is
+reached, and that a story in which a process died there ends as if it had not.
+"""
+
+import os
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+# `KITE_CRASH_AT=name` kills at the place of that name. `KITE_CRASH_AT=@file` has the place in a
+# file, so that a running process can be armed: `name` kills there, `name stop` freezes there
+# (SIGSTOP). The file is removed when the place is reached, so the next process is not armed.
+_AT = os.environ.get("KITE_CRASH_AT", "")
+
+# "after-answer-X" is the caller's side of the gRPC call X, "before-reply-X" the server's;
+# "after-X" with an action of EC2 is the place where EC2 has answered.
+POINTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "registry": (
+            "before-journal",
+            "in-journal",
+            "after-journal",
+            "after-record",
+            "before-reply-CreateCluster",
+            "before-reply-Claim",
+            "before-reply-Commit",
+            "before-reply-SetWhitelist",
+            "before-reply-RecordOperation",
+            "before-reply-DeleteCluster",
+        ),
+        "provisioner": (
+            "after-claim",
+            "after-see",
+            "before-reserve",
+            "after-reserve",
+            "before-AllocateAddress",
+            "after-AllocateAddress",
+            "after-answer-EnsureGroups",
+            "before-RunInstances",
+            "after-RunInstances",
+            "after-act",
+            "after-commit",
+            "after-AssociateAddress",
+            "before-install",
+            "after-install",
+            "after-secure",
+            "before-settle",
+            "after-settle",
+            "after-answer-CloseGroups",
+            "after-TerminateInstances",
+            "after-DeleteVolume",
+            "after-ReleaseAddress",
+            "after-answer-DropGroups",
+            "before-gone",
+            "after-gone",
+        ),
+        "whitelist": (
+            "after-create_security_group",
+            "after-authorize_security_group_ingress",
+            "before-reply-EnsureGroups",
+            "after-answer-SetWhitelist",
+            "after-revoke_security_group_ingress",
+            "after-answer-RecordOperation",
+            "before-reply-SetRules",
+            "before-reply-CloseGroups",
+            "after-delete_security_group",
+            "before-reply-DropGroups",
+        ),
+        "bff": (
+            "after-answer-CheckRules",
+            "after-answer-CreateCluster",
+            "after-answer-SetRules",
+            "after-answer-DeleteCluster",
+        ),
+    }
+)
+
+
+def point(*words: str) -> None:
+    """Die, or stand still, here if told so; `words` make the place's name."""
+    if not _AT:
+        return
+    name = "".join(words)
+    if _AT.startswith("@"):
+        _armed(name, Path(_AT[1:]))
+    elif name == _AT:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _armed(name: str, file: Path) -> None:
+    try:
+        at, _, how = file.read_text().strip().partition(" ")
+        if at != name:
+            return
+        file.unlink()
+    except FileNotFoundError:
+        return
+    os.kill(os.getpid(), signal.SIGSTOP if how == "stop" else signal.SIGKILL)
