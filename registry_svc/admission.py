@@ -14,6 +14,7 @@ from registry_svc import plans
 
 KEY_LENGTH, HASH_LENGTH = 255, 128
 MOST_RULES = 1000
+ORIGINS = ("", "user", "whitelist")
 
 
 class AddressMode(StrEnum):
@@ -99,6 +100,20 @@ def check_rules(rules: Collection[RuleWish]) -> None:
         if fault:
             raise InvalidRequest(fault, reason="INVALID_RULE", field=f"/ip-ranges/{number}")
         seen.add((rule.source_ip, rule.port_type))
+
+
+def check_origin(origin: str) -> None:
+    """Refuse a story that names somebody else as its author.
+
+    Raises:
+        InvalidRequest: INVALID_ORIGIN.
+    """
+    if origin not in ORIGINS:
+        raise InvalidRequest(
+            f"a whitelist is wished by {', '.join(filter(None, ORIGINS))}; empty means user",
+            reason="INVALID_ORIGIN",
+            field="/origin",
+        )
 
 
 def _rule_fault(rule: RuleWish, seen: set[tuple[str, PortType | None]]) -> str:

@@ -94,6 +94,7 @@ class ClustersRpc(registry_pb2_grpc.RegistryServiceServicer):
             request.milvus_name,
             list(request.rules),
             expected=request.expected_revision,
+            origin=request.origin,
         )
         return pb.SetWhitelistResponse(cluster=record.cluster)
 

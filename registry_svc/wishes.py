@@ -185,13 +185,22 @@ class Wishes:
     # whitelist ----------------------------------------------------------------------------------
 
     def set_whitelist(
-        self, user: str, milvus_name: str, rules: Sequence[pb.Rule], *, expected: int
+        self,
+        user: str,
+        milvus_name: str,
+        rules: Sequence[pb.Rule],
+        *,
+        expected: int,
+        origin: str = "",
     ) -> Record:
         """Replace the wished whitelist; equal rules change nothing, not even the revision.
+
+        `origin` says in the story who wished it: the user (also when empty), or a loop.
 
         Raises:
             NotFound, WrongState, InvalidRequest, Conflict: see admission.py.
         """
+        admission.check_origin(origin)
         admission.check_rules(tuple(map(packing.rule_wish, rules)))
         for _ in range(TRIES):
             record = self.wanted_by(user, milvus_name)
@@ -200,12 +209,12 @@ class Wishes:
             admission.check_expected(expected=expected, actual=present.revision, what="whitelist")
             if list(present.rules) == list(rules):
                 return record
-            stored = self._store.swap(record, self._whitelisted(record, rules))
+            stored = self._store.swap(record, self._whitelisted(record, rules, origin))
             if stored:
                 return stored
         raise _busy(milvus_name)
 
-    def _whitelisted(self, record: Record, rules: Sequence[pb.Rule]) -> Record:
+    def _whitelisted(self, record: Record, rules: Sequence[pb.Rule], origin: str) -> Record:
         now = self._clock.now_ms()
         new = changed(record, now)
         revision = record.cluster.whitelist.revision + 1
@@ -215,7 +224,7 @@ class Wishes:
             description=f"{len(rules)} rules wished",
             details={"revision": str(revision)},
         )
-        return stories.told(new, [event], now_ms=now, origin="user")
+        return stories.told(new, [event], now_ms=now, origin=origin or "user")
 
     # events -------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from whitelist_svc.ec2 import Ec2
 from whitelist_svc.follow import Follower
 from whitelist_svc.groups import Group, Kind, Owner
 from whitelist_svc.keep import Keeper, Standing
-from whitelist_svc.records import Records
+from whitelist_svc.records import SERVICE, Records
 from whitelist_svc.rules import Entry
 from whitelist_svc.story import Told
 
@@ -133,7 +133,7 @@ class Mender:
         if not over or not cluster.wanted:
             return cluster, ()
         try:
-            return await self._records.wish(cluster, live, request_id=""), over
+            return await self._records.wish(cluster, live, origin=SERVICE), over
         except Conflict:
             # A user was faster; what is over in the newer list goes next turn.
             return await self._records.by_id(cluster.cluster_id), over

@@ -22,6 +22,7 @@ from whitelist_svc.rules import Entry
 from whitelist_svc.story import Told
 
 _PAGE = 500
+USER, SERVICE = "user", "whitelist"  # who an event of the story comes from
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,15 @@ class Records:
             if not token:
                 return tuple(found)
 
-    async def wish(self, cluster: Cluster, entries: Sequence[Entry], *, request_id: str) -> Cluster:
-        """Replace the wish, if it still has the revision of `cluster`.
+    async def wish(
+        self,
+        cluster: Cluster,
+        entries: Sequence[Entry],
+        *,
+        request_id: str = "",
+        origin: str = USER,
+    ) -> Cluster:
+        """Replace the wish, if it still has the revision of `cluster`; `origin` wishes it.
 
         Raises:
             Conflict: somebody changed it first, or CLUSTER_DELETING.
@@ -93,6 +101,7 @@ class Records:
             rules=map(packing.rule, entries),
             expected_revision=cluster.revision,
             request_id=request_id,
+            origin=origin,
         )
         try:
             answer = await self._registry.SetWhitelist(request)
@@ -114,7 +123,7 @@ class Records:
                 at_ms=at_ms,
                 type=one.type,
                 description=one.description,
-                origin="whitelist",
+                origin=SERVICE,
                 details=one.details,
             )
             for one in told

@@ -11,7 +11,6 @@ from whitelist_svc.rules import Entry
 OPEN_CONNECTIONS = (
     "Connections that are open already are not cut; the new list counts for new ones."
 )
-NOBODY = "The list is empty: no new connection can reach this cluster."
 NOT_YET = "The cluster has no security group yet; the list comes into force with it."
 PUBLIC = "This list opens the cluster to a very wide range, on your request."
 BEING_APPLIED = "Part of the change is not visible in EC2 yet and is being applied."

@@ -14,7 +14,7 @@ from whitelist_svc import report, rules
 from whitelist_svc.change import Held
 from whitelist_svc.cluster import Cluster
 from whitelist_svc.follow import Follower, InForce, Locks
-from whitelist_svc.records import Done, Records, cluster_deleting
+from whitelist_svc.records import SERVICE, Done, Records, cluster_deleting
 from whitelist_svc.report import Line, State
 from whitelist_svc.rules import Accepted, Policy, Wished
 
@@ -141,7 +141,9 @@ class Whitelists:
         after = _APPLYING
         try:
             if stored.revision != before.revision:
-                await self._records.wish(stored, before.entries, request_id=ask.request_id)
+                await self._records.wish(
+                    stored, before.entries, request_id=ask.request_id, origin=SERVICE
+                )
                 after = _RESTORING
                 await self._follower.follow(stored)
                 after = _RESTORED
@@ -165,8 +167,6 @@ class Whitelists:
         applied = in_force.applied
         lines = self._lines(in_force.cluster, applied.rules)
         notices = [report.OPEN_CONNECTIONS]
-        if not in_force.cluster.entries:
-            notices.append(report.NOBODY)
         if accepted.public:
             notices.append(report.PUBLIC)
         if applied.revoked_first:

@@ -51,10 +51,17 @@ class Beside:
         return {one.kind: one.group_id for one in answer.groups}
 
     async def events(self):
+        return [kind for kind, _ in await self._told()]
+
+    async def authors(self):
+        """Type and author of the events about the whitelist, in order."""
+        return [one for one in await self._told() if one[0].startswith("Whitelist")]
+
+    async def _told(self):
         answer = await self.operations.ListEvents(
             operation_pb2.ListEventsRequest(user="alice", milvus_name="cats")
         )
-        return [event.type for event in answer.events]
+        return [(event.type, event.origin) for event in answer.events]
 
     def in_force(self, group_id):
         found = self.ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"][0]
@@ -180,3 +187,34 @@ async def test_a_stale_revision_is_a_conflict(beside):
 async def test_everything_we_accept_the_registry_takes(beside, last):
     answer = await beside.set(A, "203.0.113.0/24", last)
     assert len(answer.rules) == 3
+
+
+class Later(SystemClock):
+    """An hour from now."""
+
+    def now_ms(self):
+        return super().now_ms() + 3_600_000
+
+
+async def test_the_story_names_who_changed_the_list(beside):
+    await beside.ensure()
+    soon = SystemClock().now_ms() + 600_000
+    request = whitelist_pb2.SetRulesRequest(user="alice", milvus_name="cats")
+    request.ranges.add(source_ip=A, port_type="milvus-port", expires_at_ms=soon)
+    request.ranges.add(source_ip=B, port_type="milvus-port")
+    await beside.whitelist.SetRules(request)
+    beside.mender._clock = beside.mender._follower._clock = Later()
+    assert await beside.mender.turn()
+    assert await beside.authors() == [
+        ("WhitelistChanged", "user"),
+        ("WhitelistChanged", "whitelist"),
+        ("WhitelistExpired", "whitelist"),
+    ]
+
+
+async def test_nobody_else_is_named(beside):
+    with pytest.raises(errors.InvalidRequest) as caught:
+        await beside.registry.SetWhitelist(
+            registry_pb2.SetWhitelistRequest(user="alice", milvus_name="cats", origin="the king")
+        )
+    assert (caught.value.reason, caught.value.field) == ("INVALID_ORIGIN", "/origin")

@@ -155,6 +155,13 @@ def test_only_a_wanted_cluster_is_changed():
     assert caught.value.reason == "CLUSTER_DELETING"
 
 
+@pytest.mark.parametrize("origin", ["", "user", "whitelist"])
+def test_a_whitelist_is_wished_by_a_user_or_the_loop(origin):
+    admission.check_origin(origin)
+    with pytest.raises(InvalidRequest, match="user, whitelist"):
+        admission.check_origin("the king")
+
+
 def test_only_an_unwanted_cluster_goes():
     admission.check_gone(wanted=False, cluster_id="x")
     with pytest.raises(WrongState) as caught:
