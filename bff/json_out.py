@@ -4,7 +4,7 @@ The document of a cluster is the seed's stored document with our fields beside i
 RFC 3339 in UTC; ports are strings, as the seed has them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 
@@ -224,9 +224,15 @@ def plans(answer: registry_pb2.ListPlansResponse) -> JsonObject:
 
 
 def whitelist(
-    name: str, rules: Iterable[whitelist_pb2.RuleInForce], revision: int, notices: Iterable[str]
+    name: str,
+    rules: Collection[whitelist_pb2.RuleInForce],
+    revision: int,
+    notices: Iterable[str] = (),
 ) -> JsonObject:
-    """The whitelist with what is in force of it, in Kite's own words."""
+    """The whitelist with what is in force of it, in Kite's own words.
+
+    That an empty list closes the cluster is said here and nowhere else.
+    """
     ranges: list[Json] = [
         {
             "source-ip": one.rule.source_ip,
@@ -242,7 +248,7 @@ def whitelist(
         "milvs-name": name,
         "ip-ranges": ranges,
         "revision": revision,
-        "notices": list(notices),
+        "notices": [*notices, *([] if rules else [NOBODY])],
     }
 
 

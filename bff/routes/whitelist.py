@@ -50,8 +50,7 @@ async def read(request: web.Request) -> web.Response:
 
 
 def _present(name: str, answer: whitelist_pb2.GetRulesResponse) -> JsonObject:
-    notices = [] if answer.rules else [json_out.NOBODY]
-    return json_out.whitelist(name, answer.rules, answer.revision, notices)
+    return json_out.whitelist(name, answer.rules, answer.revision)
 
 
 def _document(name: str, answer: whitelist_pb2.SetRulesResponse) -> JsonObject:

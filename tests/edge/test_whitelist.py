@@ -54,6 +54,15 @@ async def test_reading_an_empty_whitelist_says_that_nobody_can_connect(edge: Edg
     assert answer.json["notices"] == ["whitelist is empty: nobody can connect yet"]
 
 
+async def test_emptying_a_whitelist_says_so_once(edge: Edge):
+    await edge.create()
+    answer = await edge.ask("PUT", PATH, {"ip-ranges": []})
+    assert answer.json["notices"] == [
+        "open connections are not cut",
+        "whitelist is empty: nobody can connect yet",
+    ]
+
+
 async def test_a_revision_read_can_be_insisted_on(edge: Edge):
     await edge.create()
     tag = [("If-Match", (await edge.ask("GET", PATH)).headers["etag"])]
