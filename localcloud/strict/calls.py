@@ -39,6 +39,7 @@ class CallLog:
         self._lock = threading.Lock()
         self._seen: deque[Seen] = deque(maxlen=_KEPT)
         self._counts: Counter[str] = Counter()
+        self._codes: Counter[str] = Counter()
         self._writing = self._describing = self._number = 0
 
     def note(self, call: Call, at: float, code: str) -> None:
@@ -49,6 +50,7 @@ class CallLog:
                 Seen(self._number, at, call.action, describing, call.region, summary_of(call), code)
             )
             self._counts[call.action] += 1
+            self._codes[code] += 1
             self._describing += describing
             self._writing += not describing
 
@@ -68,6 +70,11 @@ class CallLog:
         with self._lock:
             return dict(self._counts)
 
+    def by_code(self) -> dict[str, int]:
+        """How calls ended: `OK`, EC2's codes, `dropped`."""
+        with self._lock:
+            return dict(self._codes)
+
     @property
     def writing(self) -> int:
         return self._writing
@@ -85,4 +92,5 @@ class CallLog:
         with self._lock:
             self._seen.clear()
             self._counts.clear()
+            self._codes.clear()
             self._writing = self._describing = 0

@@ -21,17 +21,19 @@ from localcloud.strict.rules import (
     states,
     subnets,
     tags,
+    throttling,
     tokens,
     volumes,
 )
 
 
 def every_rule() -> list[Rule]:
-    """Fresh rules: shapes and sizes first, then tokens, then what needs the cloud's state.
+    """Fresh rules: request limits, shapes and sizes, tokens, then what needs the cloud's state.
 
     Rules that rewrite a call come late: a token is compared with what the client sent.
     """
     return [
+        throttling.RequestRates(),
         ids.MalformedIds(),
         paging.PageSizes(),
         paging.FilterValues(),
@@ -63,6 +65,7 @@ def every_rule() -> list[Rule]:
         volumes.VolumeGrowth(),
         volumes.Attaching(),
         volumes.Detaching(),
+        throttling.ResourceRates(),
         addresses.AddressQuota(),
         addresses.AssociateStates(),
         addresses.GatewayAttached(),

@@ -1,4 +1,4 @@
-"""The control paths under /_kite/: faults, calls, rules and instance states as JSON.
+"""The control paths under /_kite/: faults, calls, knobs, rules and instance states as JSON.
 
 Answered to loopback and to the machine's own addresses only; a pretend host gets 403.
 """
@@ -52,12 +52,14 @@ class Control:
         rules: Callable[[], dict[str, str]],
         own: frozenset[str],
         hands: Mapping[str, Callable[[Mapping[str, Any]], None]],
+        knobs: Callable[[Mapping[str, Any]], dict[str, Any]],
     ) -> None:
         self._faults = faults
         self._calls = calls
         self._rules = rules
         self._own = own
         self._hands = hands
+        self._knobs = knobs
 
     def __call__(self, incoming: Incoming) -> Reply:
         if not incoming.peer.startswith("127.") and incoming.peer not in self._own:
@@ -76,13 +78,15 @@ class Control:
             case "POST", "faults":
                 return 200, {"numbers": self._arm(json.loads(incoming.body))}
             case "DELETE", "faults":
-                self._faults.clear()
+                self._disarm(dict(parse_qsl(incoming.query)))
                 return 200, {}
             case "GET", "calls":
                 return 200, self._calls_now(dict(parse_qsl(incoming.query)))
             case "DELETE", "calls":
                 self._calls.clear()
                 return 200, {}
+            case (("GET" | "POST"), "knobs"):
+                return 200, self._knobs(json.loads(incoming.body or b"{}"))
             case "GET", "rules":
                 return 200, self._rules()
             case "POST", hand if hand in self._hands:
@@ -98,6 +102,13 @@ class Control:
         faults = [fault_from(one) for one in given]
         return [self._faults.add(fault) for fault in faults]
 
+    def _disarm(self, query: Mapping[str, str]) -> None:
+        """One fault by its number, else all."""
+        if "number" in query:
+            self._faults.remove(int(query["number"]))
+        else:
+            self._faults.clear()
+
     def _faults_now(self) -> list[dict[str, Any]]:
         return [
             {"number": number, "met": met, **asdict(fault)}
@@ -111,6 +122,7 @@ class Control:
             "writing": self._calls.writing,
             "describing": self._calls.describing,
             "by-action": self._calls.by_action(),
+            "by-code": self._calls.by_code(),
             "calls": [asdict(one) for one in seen],
         }
 

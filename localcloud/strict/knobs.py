@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from localcloud.strict.rates import Rate
 
 
 @dataclass(frozen=True, slots=True)
 class Knobs:
-    """Times are seconds of the injected clock; quotas are per account and region."""
+    """Times are seconds of the injected clock; quotas are per account and region.
+
+    With `throttled` requests draw from EC2's published token buckets, which fill
+    `throttle_pace` times as fast; `rates` and `resource_rates` replace single ones by action
+    (`DescribeInstances:all` is the bucket of the form without filter and pagination).
+    """
 
     pending_seconds: float = 0.0
     stopping_seconds: float = 0.0
@@ -16,3 +25,65 @@ class Knobs:
     address_quota: int = 64
     rules_per_group: int = 60
     groups_per_interface: int = 5
+    throttled: bool = False
+    throttle_pace: float = 1.0
+    rates: Mapping[str, Rate] = field(default_factory=dict)
+    resource_rates: Mapping[str, Rate] = field(default_factory=dict)
+
+
+def _rates(value: Any) -> Mapping[str, Rate]:
+    if not isinstance(value, dict):
+        raise TypeError("an object of action to [size, refill] is wanted")
+    return {str(action): Rate(*map(float, pair)) for action, pair in value.items()}
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+        raise TypeError("a number of at least 0 is wanted")
+    return float(value)
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise TypeError("a whole number of at least 0 is wanted")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("true or false is wanted")
+    return value
+
+
+_READERS: Mapping[str, Callable[[Any], Any]] = {
+    "float": _number,
+    "int": _count,
+    "bool": _flag,
+    "Mapping[str, Rate]": _rates,
+}
+
+
+def turned(knobs: Knobs, values: Mapping[str, Any]) -> Knobs:
+    """The knobs with some of them set from JSON; names take dashes or underscores.
+
+    Raises ValueError for a name or a value that does not fit; nothing is set then.
+    """
+    kinds = {one.name: str(one.type) for one in fields(Knobs)}
+    wanted: dict[str, Any] = {}
+    for given, value in values.items():
+        name = given.replace("-", "_")
+        if name not in kinds:
+            raise ValueError(f"no knob {given!r}; known are {sorted(kinds)}")
+        try:
+            wanted[name] = _READERS[kinds[name]](value)
+        except TypeError as error:
+            raise ValueError(f"{given}: {error}, not {value!r}") from error
+    return replace(knobs, **wanted)
+
+
+def shown(knobs: Knobs) -> dict[str, Any]:
+    """The knobs as JSON, in the form `turned` takes."""
+    values = {one.name: getattr(knobs, one.name) for one in fields(Knobs)}
+    for name in ("rates", "resource_rates"):
+        values[name] = {action: [r.size, r.refill] for action, r in values[name].items()}
+    return values

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from localcloud.strict.calls import CallLog
 from localcloud.strict.faults import FaultScript
-from localcloud.strict.knobs import Knobs
+from localcloud.strict.knobs import Knobs, shown, turned
 
 if TYPE_CHECKING:
     from localcloud.strict.chain import Chain
@@ -82,6 +82,7 @@ class Ec2Api:
             rules=self._chain.documents,
             own=frozenset(host for host, _ in self._listen),
             hands=self._hands(),
+            knobs=self._turn,
         )
         self._front = StrictFront(
             self._cloud,
@@ -148,6 +149,10 @@ class Ec2Api:
     @knobs.setter
     def knobs(self, knobs: Knobs) -> None:
         self._need().knobs = knobs
+
+    def _turn(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        self.knobs = turned(self.knobs, values)
+        return shown(self.knobs)
 
     @property
     def hold_pending(self) -> bool:

@@ -20,6 +20,7 @@ class Rate:
 
 RATES = {
     "RunInstances": Rate(5, 2),
+    "StartInstances": Rate(5, 2),
     "TerminateInstances": Rate(100, 5),
     "AuthorizeSecurityGroupIngress": Rate(50, 5),
 }

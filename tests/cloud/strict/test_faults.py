@@ -46,15 +46,17 @@ def test_a_reset_comes_before_the_effect(strict_ec2):
     with pytest.raises(CUT):
         launch(ec2)
     assert instances(ec2) == []
-    assert strict_ec2.api.calls.all(action="RunInstances")[0].code == "dropped"
+    calls = strict_ec2.api.calls.all(action="RunInstances")
+    assert [one.code for one in calls] == ["dropped"], calls
 
 
 def test_a_reply_slower_than_the_client_waits_has_its_effect(strict_ec2):
-    hasty = strict_ec2.client(read_timeout=0.2)
+    hasty, ec2 = strict_ec2.client(read_timeout=0.2), strict_ec2.client()
     strict_ec2.api.faults.add(Fault(Kind.DELAY_REPLY, action="RunInstances", seconds=1.0))
     with pytest.raises(ReadTimeoutError):
         launch(hasty, ClientToken="t")
-    assert len(instances(strict_ec2.client())) == 1
+    made = launch(ec2, ClientToken="t")["InstanceId"]
+    assert [one["InstanceId"] for one in instances(ec2)] == [made]
 
 
 def test_a_delay_does_not_hold_up_others(strict_ec2):
@@ -171,6 +173,29 @@ def test_faults_over_http(strict_ec2):
     control(api, "DELETE", "faults")
     assert control(api, "GET", "faults") == (200, [])
     launch(ec2)
+
+
+def test_one_fault_is_taken_away_by_its_number(strict_ec2):
+    api = strict_ec2.api
+    _, made = control(api, "POST", "faults", [{"kind": "reset"}, {"kind": "throttle"}])
+    control(api, "DELETE", f"faults?number={made['numbers'][0]}")
+    assert [one["kind"] for one in control(api, "GET", "faults")[1]] == ["throttle"]
+
+
+def test_knobs_over_http(strict_ec2):
+    api, ec2 = strict_ec2.api, strict_ec2.client()
+    values = {"throttled": True, "rates": {"AllocateAddress": [1, 0]}}
+    assert control(api, "POST", "knobs", values)[1]["rates"] == {"AllocateAddress": [1, 0]}
+    ec2.allocate_address()
+    with refused("RequestLimitExceeded"):
+        ec2.allocate_address()
+    assert control(api, "GET", "calls")[1]["by-code"] == {"OK": 1, "RequestLimitExceeded": 1}
+    status, said = control(api, "POST", "knobs", {"throttled": False, "colour": "red"})
+    assert status == 400
+    assert "colour" in said["error"]
+    assert control(api, "GET", "knobs")[1]["throttled"] is True
+    control(api, "POST", "reset")
+    assert control(api, "GET", "knobs")[1]["throttled"] is False
 
 
 @pytest.mark.parametrize(

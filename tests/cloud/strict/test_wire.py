@@ -102,7 +102,9 @@ def test_other_services_of_moto_answer_on_the_same_port(strict_ec2):
 
 
 def test_control_paths_answer_this_machine_only():
-    control = Control(faults=None, calls=None, rules=dict, own=frozenset({"10.88.0.1"}), hands={})
+    control = Control(
+        faults=None, calls=None, rules=dict, own=frozenset({"10.88.0.1"}), hands={}, knobs=dict
+    )
 
     def asked_from(peer):
         return control(Incoming("GET", "/_kite/rules", "", "", "", peer, b"")).status
