@@ -1,14 +1,18 @@
 """A gRPC server of Kite: failures cross whole, health and reflection answer, drain is graceful."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from kite.process import CannotListen, Stop
 from kite.rpc.interceptors import Failures
+from kite.telemetry import logs
 
+_log = logs.get(__name__)
 MAX_MESSAGE_BYTES = 4 << 20
 MAX_CONCURRENT = 1024
 _OPTIONS = [
@@ -20,14 +24,14 @@ _OPTIONS = [
 
 
 class RpcServer:
-    """Add servicers, start, drain.
+    """Add servicers, then serve; or start and drain, for whoever hosts one in a process of his own.
 
     Raises (start):
-        RuntimeError: the address cannot be bound.
+        CannotListen: the address cannot be bound.
     """
 
     def __init__(self, listen: str) -> None:
-        self._listen = listen
+        self.listen = listen
         self._names: list[str] = []
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(
@@ -46,7 +50,10 @@ class RpcServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflected = (*self._names, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(reflected, self._server)
-        port = self._server.add_insecure_port(self._listen)
+        try:
+            port = self._server.add_insecure_port(self.listen)
+        except RuntimeError:
+            raise CannotListen(self.listen) from None
         await self._server.start()
         await self.set_serving(serving=True)
         return port
@@ -61,3 +68,36 @@ class RpcServer:
         """Say NOT_SERVING, let running calls end for `grace_seconds`, then stop."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_seconds)
+
+    async def serve(
+        self,
+        stop: Stop,
+        *beside: Coroutine[Any, Any, None],
+        draining: Callable[[], None] = lambda: None,
+        **facts: object,
+    ) -> None:
+        """Serve until `stop`, then drain.
+
+        What runs `beside` begins once the port is open and is cancelled at the drain. It must not
+        end before: then serving ends too, and its failure is raised. `draining` is called as the
+        drain begins; `facts` go into the log's line that says ready.
+        """
+        try:
+            port = await self.start()
+        except CannotListen:
+            for work in beside:
+                work.close()
+            raise
+        tasks = [asyncio.create_task(work) for work in beside]
+        for task in tasks:
+            task.add_done_callback(lambda _: stop.set())
+        _log.info("ready", listen=self.listen, port=port, **facts)
+        await stop.wait()
+        _log.info("draining")
+        for task in tasks:
+            task.cancel()
+        draining()
+        await self.drain()
+        for ended in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(ended, Exception):
+                raise ended
