@@ -10,15 +10,14 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
 
-import structlog
-
 from kite.clock import Clock
 from kite.errors import KiteError, Unavailable
+from kite.telemetry import logs
 from registry_svc.record import Record
 from registry_svc.store import Store
 from registry_svc.threads import Threads
 
-_log = structlog.get_logger(module=__name__)
+_log = logs.get(__name__)
 # How far clocks of registry processes may differ before a change is seen late.
 SKEW_MS = 10_000
 Wants = Callable[[Record], bool]

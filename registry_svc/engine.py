@@ -6,12 +6,12 @@ from typing import Any, Protocol
 
 import mongoengine.errors
 import pymongo.errors
-import structlog
 
 from kite.errors import Internal, Unavailable
+from kite.telemetry import logs
 from registry_svc.documents import Bound, Kind
 
-_log = structlog.get_logger(module=__name__)
+_log = logs.get(__name__)
 
 
 class StoreRefused(Exception):

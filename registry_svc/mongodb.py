@@ -8,13 +8,13 @@ from urllib.parse import parse_qsl, urlsplit
 import mongoengine
 import mongoengine.errors
 import pymongo.errors
-import structlog
 
+from kite.telemetry import logs
 from registry_svc import documents, selftest
 from registry_svc.documents import Kind
 from registry_svc.engine import StoreRefused
 
-_log = structlog.get_logger(module=__name__)
+_log = logs.get(__name__)
 _TIMES = {
     "serverselectiontimeoutms": ("serverSelectionTimeoutMS", 5_000),
     "connecttimeoutms": ("connectTimeoutMS", 2_000),

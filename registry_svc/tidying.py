@@ -2,15 +2,14 @@
 
 import asyncio
 
-import structlog
-
 from kite.clock import Clock
 from kite.errors import KiteError
 from kite.rpc.server import RpcServer
+from kite.telemetry import logs
 from registry_svc.store import Store
 from registry_svc.threads import Threads
 
-_log = structlog.get_logger(module=__name__)
+_log = logs.get(__name__)
 AT_ONCE = 200
 HEALTH_SECONDS = 2.0
 

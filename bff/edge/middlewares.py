@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import structlog
 from aiohttp import web
 
 from bff import asked
@@ -66,7 +65,7 @@ async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
     request[REQUEST_ID] = given[0] if kept else caller.new_request_id()
     request[OWN_REQUEST_ID] = not kept
     caller.request_id.set(request[REQUEST_ID])
-    structlog.contextvars.bind_contextvars(request_id=request[REQUEST_ID])
+    logs.bind(request_id=request[REQUEST_ID])
     return await handler(request)
 
 
@@ -121,7 +120,7 @@ async def identified(request: web.Request, handler: Handler) -> web.StreamRespon
             request, most=settings.bff_body_bytes, seconds=settings.bff_body_seconds
         )
         request[CALLER] = request.app[GATE].identity.of(_claim(request))
-        structlog.contextvars.bind_contextvars(user=request[CALLER].user)
+        logs.bind(user=request[CALLER].user)
     return await handler(request)
 
 

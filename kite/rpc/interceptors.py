@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
-import structlog
 
 from kite import crash
 from kite.errors import Internal, KiteError
@@ -35,7 +34,7 @@ def _enter(context: _Context) -> None:
     metadata = dict(context.invocation_metadata() or ())
     given = str(metadata.get(caller.REQUEST_ID_KEY, "")) or caller.new_request_id()
     caller.request_id.set(given)
-    structlog.contextvars.bind_contextvars(request_id=given)
+    logs.bind(request_id=given)
 
 
 class Failures(grpc.aio.ServerInterceptor):

@@ -1,10 +1,11 @@
 import pytest
-import structlog
+
+from kite.telemetry import logs
 
 
 @pytest.fixture(autouse=True, scope="session")
 def silent():
     """A thousand bad days make a long log."""
-    structlog.configure(logger_factory=structlog.ReturnLoggerFactory(), processors=[])
-    yield
-    structlog.reset_defaults()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logs._how, "least", logs.LEVELS["silent"])
+        yield
