@@ -196,6 +196,7 @@ class Cluster(me.Document):
     operations = me.ListField(me.EmbeddedDocumentField(OperationPart))
     events = me.ListField(me.EmbeddedDocumentField(EventPart))
     told = me.BooleanField()
+    stamp = me.StringField()
     expires_at = me.LongField(db_field="expires-at")
 
 

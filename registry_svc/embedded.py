@@ -152,6 +152,9 @@ class Embedded:
             if old is not None:
                 self._collections[collection].insert_one(bson.decode(old))
 
+    def holds(self, kind: Kind, query: Mapping[str, Any]) -> bool:
+        return bool(self.find(kind, query, (), 1))
+
     def close(self) -> None:
         with self._lock:
             mongoengine.disconnect(self._alias)

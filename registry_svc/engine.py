@@ -48,6 +48,10 @@ class Engine(Protocol):
         """Whole documents; every one has the fields of `order`; a limit of 0 = all."""
         ...
 
+    def holds(self, kind: Kind, query: Mapping[str, Any]) -> bool:
+        """Whether a document matches that can not be rolled back any more."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -66,7 +70,7 @@ def named() -> Iterator[None]:
         raise Taken(str(error)) from None
     except (
         pymongo.errors.ConnectionFailure,
-        pymongo.errors.WTimeoutError,
+        pymongo.errors.WriteConcernError,
         pymongo.errors.ExecutionTimeout,
         pymongo.errors.WaitQueueTimeoutError,
     ) as error:
@@ -78,3 +82,12 @@ def named() -> Iterator[None]:
         ) from error
     except (pymongo.errors.PyMongoError, mongoengine.errors.MongoEngineException) as error:
         raise Internal("the registry's database refused a write or a read") from error
+
+
+def may_have_happened(away: Unavailable) -> bool:
+    """Whether the call that ended so reached the database; only then is it worth a look."""
+    never_sent = (
+        pymongo.errors.ServerSelectionTimeoutError,
+        pymongo.errors.WaitQueueTimeoutError,
+    )
+    return not isinstance(away.__cause__, never_sent)

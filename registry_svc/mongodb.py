@@ -7,7 +7,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import mongoengine
 import mongoengine.errors
+import pymongo
 import pymongo.errors
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
 
 from kite.telemetry import logs
 from registry_svc import documents, selftest
@@ -15,11 +18,10 @@ from registry_svc.documents import Kind
 from registry_svc.engine import StoreRefused
 
 _log = logs.get(__name__)
-_TIMES = {
-    "serverselectiontimeoutms": ("serverSelectionTimeoutMS", 5_000),
-    "connecttimeoutms": ("connectTimeoutMS", 2_000),
-    "sockettimeoutms": ("socketTimeoutMS", 10_000),
-}
+# A call with all its retries ends before its caller's patience of 5 s does, so that the caller
+# hears what was wrong. Start-up may take longer: it may have to build indexes.
+_TIMES = {"timeoutms": ("timeoutMS", 3_000), "connecttimeoutms": ("connectTimeoutMS", 2_000)}
+_STARTING_SECONDS, _CERTAIN_SECONDS = 60.0, 1.5
 
 
 def options(uri: str) -> tuple[dict[str, object], list[str]]:
@@ -69,12 +71,9 @@ class Mongo:
         ) as error:
             raise StoreRefused(f"the MongoDB URI cannot be used: {error}") from None
         try:
-            named = client.get_default_database(database)
-            if prove:
-                selftest.prove(named)
-            self.bound = documents.bind(self._alias)
-            for kind in self.bound.each():
-                kind.document.ensure_indexes()
+            client.get_default_database(database).command("ping")  # in the time of any call
+            with pymongo.timeout(_STARTING_SECONDS):
+                self._prepare(client.get_default_database(database), prove=prove)
         except pymongo.errors.PyMongoError as error:
             self.close()
             fault = str(error).partition(" (configured timeouts")[0]
@@ -82,6 +81,13 @@ class Mongo:
         except StoreRefused as refused:
             self.close()
             raise StoreRefused(f"MongoDB at {where}: {refused}") from None
+
+    def _prepare(self, database: Any, *, prove: bool) -> None:
+        if prove:
+            selftest.prove(database)
+        self.bound = documents.bind(self._alias)
+        for kind in self.bound.each():
+            kind.document.ensure_indexes()
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
@@ -95,6 +101,13 @@ class Mongo:
     ) -> list[dict[str, Any]]:
         cursor = kind.collection.find(query)
         return list((cursor.sort(list(order)) if order else cursor).limit(limit))
+
+    def holds(self, kind: Kind, query: Mapping[str, Any]) -> bool:
+        certain = kind.collection.with_options(
+            read_concern=ReadConcern("majority"), read_preference=ReadPreference.PRIMARY
+        )
+        with pymongo.timeout(_CERTAIN_SECONDS):
+            return certain.find_one(query, ["_id"]) is not None
 
     def close(self) -> None:
         mongoengine.disconnect(self._alias)

@@ -20,6 +20,7 @@ class Record:
         operations, events: what this write has to tell; delivered to their own collections after
             it, by whoever comes first. The operation of the latest wish always stays here.
         told: nothing is left to deliver.
+        stamp: new with every write, so that its writer knows it again when the answer was lost.
     """
 
     cluster: Cluster
@@ -34,6 +35,7 @@ class Record:
     events: tuple[Event, ...] = ()
     told: bool = False
     expires_at_ms: int = 0
+    stamp: str = ""
 
     @property
     def live(self) -> bool:

@@ -146,6 +146,7 @@ RECORD: Table = (
     ("last-event", "last_event"),
     ("told", "told"),
     ("expires-at", "expires_at_ms"),
+    ("stamp", "stamp"),
 )
 LEASE: Table = (
     ("holder", "holder"),

@@ -19,7 +19,7 @@ from kite.v1.operation_pb2 import Event, Operation
 from registry_svc import packing
 from registry_svc.documents import Kind, checked
 from registry_svc.embedded import Embedded
-from registry_svc.engine import Engine, Taken, named
+from registry_svc.engine import Engine, Taken, may_have_happened, named
 from registry_svc.mongodb import Mongo
 from registry_svc.record import DutyRecord, KeyRecord, Record
 from registry_svc.settings import Settings
@@ -225,8 +225,11 @@ class Store:
         """Insert; a failure or a refusal that hides our own success is success."""
         try:
             self._insert(self._engine.bound.clusters, packing.pack_record(record))
-        except (Taken, Unavailable):
+        except Taken:
             if not self._ours(record):
+                raise
+        except Unavailable as away:
+            if not (may_have_happened(away) and self._ours(record)):
                 raise
 
     def _put_over(self, record: Record, *, rev: int) -> bool:
@@ -234,8 +237,8 @@ class Store:
         try:
             document = packing.pack_record(record)
             done = self._replace(self._engine.bound.clusters, document, {"rev": rev})
-        except Unavailable:
-            if not self._ours(record):
+        except Unavailable as away:
+            if not (may_have_happened(away) and self._ours(record)):
                 raise
             return True
         return done or self._ours(record)

@@ -30,8 +30,9 @@ def free_port():
 class Server:
     """One server over one folder; may be killed and started again on the same port."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *more):
         self.folder = folder
+        self.more = more  # arguments
         self.port = free_port()
         self.process = None
 
@@ -47,7 +48,15 @@ class Server:
         with (self.folder.parent / f"{self.folder.name}.log").open("ab") as log:
             where = ["--host", "127.0.0.1", "--port", str(self.port)]
             self.process = subprocess.Popen(
-                [PROGRAM, *where, "--storage-path", self.folder, "--log-level", "WARNING"],
+                [
+                    PROGRAM,
+                    *where,
+                    "--storage-path",
+                    self.folder,
+                    "--log-level",
+                    "WARNING",
+                    *self.more,
+                ],
                 stdout=log,
                 stderr=log,
             )

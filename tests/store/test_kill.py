@@ -1,7 +1,9 @@
 """kill -9 at any moment: no write that was acknowledged is lost."""
 
 import contextlib
+import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -16,7 +18,7 @@ from tests.store.servers import ROOT, Server, ensure_program
 from tests.store.world import World
 from tests.store.writer import write_for_ever
 
-EMBEDDED_ROUNDS, WIRE_ROUNDS = 8, 4
+EMBEDDED_ROUNDS, WIRE_ROUNDS = 20, 4
 
 
 def note(acknowledged, cluster_id, write):
@@ -41,26 +43,45 @@ def lost(world, acknowledged):
     return missing
 
 
-def test_the_embedded_store_keeps_every_acknowledged_write(tmp_path):
+@pytest.fixture
+def writers(tmp_path):
+    """Asked with a line, starts a process that writes to the folder."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.store.writer", str(tmp_path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        yield parent
+        parent.stdin.close()
+
+
+def one_life(writers, seconds, acknowledged):
+    """A process that writes is killed so many seconds after its first write."""
+    writers.stdin.write("next\n")
+    writers.stdin.flush()
+    child, killer = 0, None
+    while (words := writers.stdout.readline().split()) != ["end"]:
+        if words[0] == "child":
+            child = int(words[1])
+            continue
+        note(acknowledged, *words)
+        if child and not killer:
+            killer = threading.Timer(seconds, os.kill, (child, signal.SIGKILL))
+            killer.start()
+    killer.join()
+
+
+def test_the_embedded_store_keeps_every_acknowledged_write(tmp_path, writers):
     acknowledged = {}
     luck = random.Random(7)
-    for _ in range(EMBEDDED_ROUNDS):
-        with subprocess.Popen(
-            [sys.executable, "-m", "tests.store.writer", str(tmp_path)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as child:
-            note(acknowledged, *child.stdout.readline().split())  # it writes
-            killer = threading.Timer(luck.uniform(0.05, 1.2), child.kill)
-            killer.start()
-            for line in child.stdout:
-                if line.endswith("\n"):
-                    note(acknowledged, *line.split())
-            killer.join()
+    for number in range(EMBEDDED_ROUNDS):
+        one_life(writers, luck.uniform(0.02, 0.4), acknowledged)
         engine = Embedded(tmp_path)
         assert lost(World(engine), acknowledged) == []
         engine.close()
+        assert len(acknowledged) > number
     assert len(acknowledged) > 2 * EMBEDDED_ROUNDS
 
 

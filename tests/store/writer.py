@@ -1,6 +1,7 @@
-"""A process that writes until it is killed: `python -m tests.store.writer FOLDER`.
+"""Processes that write until they are killed: `python -m tests.store.writer FOLDER`.
 
-Each line on standard output is a write that was acknowledged: cluster id and number of the write.
+Each line on standard input starts one. It is told as `child PID`; each further line is a write that
+was acknowledged, cluster id and number of the write; `end` says that the process is dead.
 """
 
 import os
@@ -26,8 +27,8 @@ def write_for_ever(world, worker, acknowledge):
             acknowledge(record)
 
 
-def main():
-    world = World(Embedded(Path(sys.argv[1])), quota=1_000_000)
+def write(folder):
+    world = World(Embedded(folder), quota=1_000_000)
 
     def acknowledge(record):
         os.write(1, f"{record.cluster.cluster_id} {record.writes}\n".encode())
@@ -37,6 +38,19 @@ def main():
     ]
     for thread in threads:
         thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def main():
+    for _ in sys.stdin:
+        child = os.fork()  # spares the second that the imports take
+        if not child:
+            write(Path(sys.argv[1]))
+            os._exit(0)
+        os.write(1, f"child {child}\n".encode())
+        os.waitpid(child, 0)
+        os.write(1, b"end\n")
 
 
 if __name__ == "__main__":
