@@ -71,7 +71,9 @@ class Subscription:
             Unavailable: WATCHER_TOO_SLOW, REGISTRY_STOPPING.
         """
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), seconds)
+            # wait_for may swallow a cancellation before Python 3.12.
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
         if self._cut:
             raise self._cut
         if self._queue.empty():

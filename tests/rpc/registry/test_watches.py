@@ -10,7 +10,7 @@ from kite.errors import NotFound, Unavailable
 from kite.v1 import cluster_pb2 as pb
 from kite.v1 import controller_pb2, registry_pb2
 from kite.v1 import operation_pb2 as ops
-from registry_svc.broadcast import Broadcast
+from registry_svc.broadcast import Broadcast, Subscription
 from registry_svc.mongodb import Mongo
 from registry_svc.store import Store
 from registry_svc.threads import Threads
@@ -297,3 +297,20 @@ async def test_too_many_waiting_calls_are_refused():
 
 def test_a_store_with_other_writers_says_so(embedded):
     assert not Store(embedded).shared
+
+
+@pytest.mark.parametrize("ticks", range(5))
+async def test_a_watcher_that_goes_away_as_news_comes_is_gone(ticks):
+    """In whichever order the loop sees the two: a cancellation is never swallowed."""
+    watcher = Subscription(None, lambda record: True, 1)
+    waiting = asyncio.create_task(watcher.next(seconds=20))
+    await asyncio.sleep(0)
+    watcher._news.set()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    if waiting.done():
+        assert ticks > 0
+        return
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
