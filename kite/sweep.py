@@ -31,6 +31,14 @@ class Kind(StrEnum):
     GROUP = "group"
 
 
+class Mode(StrEnum):
+    """What a sweep does: nothing, tell only, or remove."""
+
+    OFF = "off"
+    REPORT = "report"
+    ON = "on"
+
+
 class Verdict(StrEnum):
     """What becomes of a thing that no cluster stands for."""
 
@@ -89,6 +97,22 @@ class Known:
     cluster_id: str
     slots: tuple[Slot, ...] = ()
     allocation_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Everything with our tag in EC2, read to the last page; `now_ms` by EC2, 0 = not told."""
+
+    now_ms: int
+    things: tuple[Thing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Every live cluster, read to the last page; `gaps` = why it must not be relied on."""
+
+    clusters: Mapping[str, Known] = field(default_factory=dict)
+    gaps: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +201,11 @@ def decide_sweep(facts: Facts, memory: Memory, policy: Policy) -> Plan:
         memory=Memory(marks, frozenset(facts.clusters)),
         alarms=alarms,
     )
+
+
+def still_orphan(thing: Thing, facts: Facts, policy: Policy) -> bool:
+    """Whether newer facts about its cluster leave a thing what it was; asked before the act."""
+    return bool(_unclaimed(thing, facts)) and not _keep(thing, facts, policy)
 
 
 _ORPHANS = frozenset({Verdict.FIRST, Verdict.GOES, Verdict.HELD})

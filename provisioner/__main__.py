@@ -13,7 +13,8 @@ async def serve(settings: Settings, stop: process.Stop) -> None:
     server = RpcServer(settings.provisioner_listen)
     built.add_to(server)
     try:
-        await server.serve(stop, built.loop.run(), install=settings.install)
+        work = (built.loop.run(), built.sweeper.run())
+        await server.serve(stop, *work, install=settings.install)
     finally:
         await built.close()
 

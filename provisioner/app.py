@@ -14,6 +14,7 @@ import grpc
 from kite.clock import Clock, SystemClock
 from kite.rpc import client
 from kite.rpc.server import RpcServer
+from kite.sweeping import Sweeper
 from kite.v1 import provisioner_pb2_grpc
 from provisioner.ec2 import client as ec2_client
 from provisioner.ec2 import network
@@ -29,18 +30,22 @@ from provisioner.provisioner_rpc import ProvisionerRpc
 from provisioner.reach import ssh_answers
 from provisioner.registry import RegistryClient
 from provisioner.settings import Settings
+from provisioner.sweep.book import SweepBook
+from provisioner.sweep.cloud import SweepCloud
 from provisioner.world import Ec2World, Probe
 
 SERVICE = "kite.v1.ProvisionerService"
+_LEAST_SWEEP_LEASE = 90
 Servicer = tuple[Callable[[Any, grpc.aio.Server], None], Any, str]
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """`servicers` are arguments of RpcServer.add; `loop.run()` is the work."""
+    """`servicers` are arguments of RpcServer.add; `loop.run()` and `sweeper.run()` are the work."""
 
     rpc: ProvisionerRpc
     loop: Loop
+    sweeper: Sweeper
     world: Ec2World
     ec2: Ec2
     installs: Installs
@@ -89,9 +94,10 @@ def build(settings: Settings, parts: Parts | None = None) -> App:
         Secrets(settings.install, secret),
         settings.variables,
     )
+    holder = parts.holder or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     records = RegistryClient(
         registry,
-        holder=parts.holder or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+        holder=holder,
         lease_seconds=settings.provisioner_lease_seconds,
         clock=clock,
     )
@@ -107,7 +113,22 @@ def build(settings: Settings, parts: Parts | None = None) -> App:
     )
     loop = Loop(world, records, clock, settings.limits, _pace(settings))
     rpc = ProvisionerRpc(installs, loop.nudge, Offerings(ec2, world.site, clock).zones)
-    return App(rpc, loop, world, ec2, installs, (registry, whitelist))
+    sweeper = _sweeper(settings, ec2, registry, holder)
+    return App(rpc, loop, sweeper, world, ec2, installs, (registry, whitelist))
+
+
+def _sweeper(settings: Settings, ec2: Ec2, registry: grpc.aio.Channel, holder: str) -> Sweeper:
+    seconds = settings.provisioner_sweep_seconds
+    # Longer than the pause and a pass: the duty moves only when its holder is gone.
+    lease = max(_LEAST_SWEEP_LEASE, seconds * 2)
+    return Sweeper(
+        SweepCloud(ec2, settings.install),
+        SweepBook(registry, install=settings.install, holder=holder, seconds=lease),
+        settings.sweep_policy,
+        install=settings.install,
+        seconds=seconds,
+        mode=settings.provisioner_sweep,
+    )
 
 
 def _clients(settings: Settings) -> Callable[[], Clients]:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from kite.described import tell
 from kite.secrets import MIN_SECRET_BYTES
 from kite.settings import Common
+from kite.sweep import Kind, Mode, Policy
 from provisioner.facts import Reach
 from provisioner.install.job import ArtifactKind, InstallSettings, Method
 from provisioner.limits import Limits, Wait
@@ -111,6 +112,20 @@ class Settings(Common):
         30, ge=20, le=600, description="Length of a lease; it is renewed while work goes on."
     )
 
+    provisioner_sweep: Mode = Field(
+        Mode.ON,
+        description="Leftovers without a cluster: on = removed, report = only told, off.",
+    )
+    provisioner_sweep_seconds: int = Field(
+        60,
+        ge=1,
+        le=300,
+        description="Pause between two sweeps, and between the two sightings of a leftover.",
+    )
+    provisioner_sweep_guard_seconds: int = Field(
+        300, ge=1, description="Age a machine must have before it can count as a leftover."
+    )
+
     @model_validator(mode="after")
     def _usable(self) -> "Settings":
         if len(self.secret.get_secret_value()) < MIN_SECRET_BYTES:
@@ -137,6 +152,11 @@ class Settings(Common):
             poll_ms=int(self.provisioner_poll_seconds * 1000),
             settled_ms=int(self.provisioner_settled_seconds * 1000),
         )
+
+    @property
+    def sweep_policy(self) -> Policy:
+        guards = {**Policy().guards_ms, Kind.INSTANCE: self.provisioner_sweep_guard_seconds * 1000}
+        return Policy(guards_ms=guards, gap_ms=self.provisioner_sweep_seconds * 1000)
 
     @property
     def install_settings(self) -> InstallSettings:
