@@ -6,6 +6,7 @@ import http.server
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -119,7 +120,7 @@ def mirror(cloud, tmp_path_factory):
     server = http.server.ThreadingHTTPServer((str(GROUND.gateway), 0), handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
-    yield Mirror(f"http://{GROUND.gateway}:{server.server_port}", tree, exporter)
+    yield Mirror(f"http://{GROUND.gateway}:{server.server_port}", tree, exporter, folder)
     server.shutdown()
     thread.join()
     server.server_close()
@@ -184,8 +185,7 @@ def by_hand(tmp_path_factory):
             capture_output=True,
             check=False,
         )
-    if sockets.exists():
-        sockets.rmdir()
+    shutil.rmtree(sockets, ignore_errors=True)  # a master that was told to go removes its own late
 
 
 @pytest.fixture(scope="session")

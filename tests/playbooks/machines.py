@@ -1,6 +1,7 @@
 """A pretend host as the tests of the roles see it, and the ways to install on it."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from pymilvus import MilvusClient, MilvusException
@@ -37,6 +38,7 @@ class Mirror:
     url: str
     tree: str
     exporter: str
+    folder: Path
 
 
 @dataclass(frozen=True)
