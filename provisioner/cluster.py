@@ -1,6 +1,6 @@
 """What to do this turn for one cluster, and why. Pure: calls nobody.
 
-Order of growth: address asked for, groups, key pair (independent of each other), then the launch
+Order of growth: address asked for and groups (independent of each other), then the launch
 parameters frozen and committed, then the launch. Order of removal is in `removal`.
 """
 
@@ -18,7 +18,6 @@ from provisioner.plan import (
     Allocate,
     Associate,
     EnsureGroups,
-    ImportKey,
     Install,
     Launch,
     Plan,
@@ -124,8 +123,6 @@ def _ground(record: Record, facts: Facts, limits: Limits, now: int) -> tuple[Rec
             actions.append(Allocate())
     if not record.groups:
         actions.append(EnsureGroups(facts.site.vpc_id, peers=record.spec.workers > 0))
-    if not facts.site.key_pair_there:
-        actions.append(ImportKey())
     return record, actions
 
 
@@ -169,8 +166,7 @@ def _do(
         case Do.RESERVE:
             return _reserved(record, node, facts, limits, now)
         case Do.LAUNCH:
-            stands = record.groups and facts.site.key_pair_there
-            return node, _launch(node) if stands else None
+            return node, _launch(node) if record.groups else None
         case Do.FORGET:
             return nodes.forgotten(node, here), None
         case Do.INSTALL:
@@ -207,7 +203,7 @@ def _reserved(
 ) -> tuple[Node, Action | None]:
     """Freeze the launch when everything it names is there; committed before it is sent."""
     ready = record.groups and (record.address.allocation_id or not record.elastic)
-    if not ready or not facts.site.key_pair_there:
+    if not ready:
         return node, None
     site, refused = facts.site, node.intent
     known = offers(_type_of(record, node), site.places)

@@ -9,9 +9,7 @@ from provisioner.facts import Allocated, Launched, Outcome
 from provisioner.plan import (
     Action,
     DropGroups,
-    DropKey,
     EnsureGroups,
-    ImportKey,
     Launch,
     Release,
     Terminate,
@@ -44,8 +42,6 @@ def _undo(
             return (Release((address.allocation_id,)),)
         case _ if isinstance(action, EnsureGroups) and stored is None:
             return (DropGroups(last_cluster=not others),)
-        case _ if isinstance(action, ImportKey) and stored is None and not others:
-            return (DropKey(),)
         case _:
             return ()
 

@@ -85,14 +85,16 @@ class Reach(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where machines go and how they are met: settings, and what they name in EC2."""
+    """Where machines go and how they are met: settings, and what they name in EC2.
+
+    `key_pair` names the login key, which user data plants; EC2 holds no key pair of ours.
+    """
 
     install: str
     image_id: str
     vpc_id: str
     places: tuple[Place, ...]
     key_pair: str
-    key_pair_there: bool = True
     root_gib: int = 20
     reach: Reach = Reach.PUBLIC
     dns_suffix: str = "compute-1.amazonaws.com"

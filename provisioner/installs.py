@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from kite.secrets import password, ssh_key
+from kite.secrets import password
 from provisioner.facts import InstallFact
 from provisioner.install.job import HostProgress, InstallHost, InstallJob, InstallResult
 from provisioner.plan import Install
-from provisioner.user_data import host_key
+from provisioner.user_data import host_key, login_key
 
 
 class Installer(Protocol):
@@ -86,7 +86,7 @@ class Installs:
             InstallJob(
                 key=self._key(token),
                 hosts=(host,),
-                private_key=ssh_key(self._secrets.secret, "login", self._secrets.install).private,
+                private_key=login_key(self._secrets.secret, self._secrets.install).private,
                 variables={**self._variables, "disk_size_gib": install.data_gib},
                 secrets={"milvus_root_password": password(self._secrets.secret, cluster_id)},
             )

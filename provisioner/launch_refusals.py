@@ -27,12 +27,6 @@ def group_missing(error: KiteError) -> bool:
     return code.startswith(("InvalidGroup", "InvalidSecurityGroup")) and gone(code)
 
 
-def key_missing(error: KiteError) -> bool:
-    """EC2 does not know the key pair of the launch."""
-    code = error.context.get("aws-code", "")
-    return code.startswith("InvalidKeyPair") and gone(code)
-
-
 def after_refusal(
     node: Node, error: KiteError, limits: Limits, now: int, *, first: bool = False
 ) -> Node:
@@ -47,7 +41,7 @@ def after_refusal(
         return replace(node, retiring=True, reason=error.reason, why=error.description)
     if error.context.get("aws-code", "") in TOKEN_OVER:
         return _used_up(node, now)
-    if group_missing(error) or key_missing(error):
+    if group_missing(error):
         return _missing(node, error, limits, now)
     if not isinstance(error, FOR_GOOD):
         return node
@@ -62,11 +56,10 @@ def _for_good(node: Node, error: KiteError, reason: str, now: int, *, machine: b
 
 def _missing(node: Node, error: KiteError, limits: Limits, now: int) -> Node:
     """Just made things may not be seen by every part of EC2 yet."""
-    reason = GROUP_MISSING if group_missing(error) else "KEY_PAIR_MISSING"
     decided = node.intent.decided_at_ms if node.intent else now
     if now - decided >= limits.missing_ms:
-        return _for_good(node, error, reason, now)
-    return replace(node, reason=reason) if reason == GROUP_MISSING else node
+        return _for_good(node, error, GROUP_MISSING, now)
+    return replace(node, reason=GROUP_MISSING)
 
 
 def _no_capacity(node: Node, limits: Limits, now: int) -> Node:

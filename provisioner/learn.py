@@ -16,9 +16,7 @@ from provisioner.plan import (
     Associate,
     CloseGroups,
     DropGroups,
-    DropKey,
     EnsureGroups,
-    ImportKey,
     Launch,
     Release,
 )
@@ -27,7 +25,6 @@ from provisioner.removal import (
     ADDRESS_ASKED,
     BASE_DROPPED,
     GROUPS_DROPPED,
-    KEY_DROPPED,
     WHITELIST_CLOSED,
 )
 from provisioner.status import CLOUD_ANSWERS, with_condition
@@ -66,8 +63,6 @@ def _done(record: Record, action: Action, now: int) -> Record:
     match action:
         case CloseGroups():
             return with_condition(record, WHITELIST_CLOSED, ok=True, now=now)
-        case DropKey():
-            return with_condition(record, KEY_DROPPED, ok=True, now=now)
         case Release():
             return replace(record, address=Address())
         case _:
@@ -116,7 +111,7 @@ def _refused(record: Record, action: Action, error: KiteError, limits: Limits, n
     match action:
         case Launch():
             return _launch_refused(record, action, error, limits, now)
-        case Allocate() | EnsureGroups() | ImportKey() if isinstance(error, FOR_GOOD):
+        case Allocate() | EnsureGroups() if isinstance(error, FOR_GOOD):
             clear = _no_address_made(record) if isinstance(action, Allocate) else record
             return _none_can_start(clear, error, now)
         case Allocate() if isinstance(error, CloudThrottled):
@@ -194,7 +189,7 @@ def _cloud_condition(record: Record, results: Results, now: int) -> Record:
 def _told(action: Action, error: KiteError) -> bool:
     if isinstance(error, NoCapacity):
         return True
-    told = Launch | Allocate | EnsureGroups | ImportKey
+    told = Launch | Allocate | EnsureGroups
     return isinstance(error, FOR_GOOD) and isinstance(action, told)
 
 

@@ -36,7 +36,7 @@ class Limits:
     """Times are milliseconds.
 
     `launches_per_hour` counts per slot; `install_tries` per machine. `missing_ms` is how long a
-    group or key that EC2 does not see yet may hold up a launch. `lost_address_ms` is how long
+    group that EC2 does not see yet may hold up a launch. `lost_address_ms` is how long
     the answer to AllocateAddress may be looked for before it is asked again.
     """
 

@@ -48,7 +48,7 @@ _DOING = {
     "drop-groups": "deleting the security groups",
 }
 _RESULTS = {
-    "validate": "image, subnets and key pair are known",
+    "validate": "image and subnets are known",
     "wait-ssh": "SSH answers",
     "install-milvus": "installed",
     "health-check": "Milvus answers",

@@ -17,11 +17,6 @@ class EnsureGroups:
 
 
 @dataclass(frozen=True, slots=True)
-class ImportKey:
-    """Make the install's key pair exist."""
-
-
-@dataclass(frozen=True, slots=True)
 class Launch:
     """`fresh`: reserved in this very turn, so that no earlier try can have made a machine."""
 
@@ -86,15 +81,9 @@ class DropGroups:
     last_cluster: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DropKey:
-    """Remove the install's key pair: no cluster is left."""
-
-
 Action = (
     Allocate
     | EnsureGroups
-    | ImportKey
     | Launch
     | Associate
     | Install
@@ -104,7 +93,6 @@ Action = (
     | Release
     | DeleteVolumes
     | DropGroups
-    | DropKey
 )
 
 

@@ -15,7 +15,6 @@ from provisioner.plan import (
     CloseGroups,
     DeleteVolumes,
     DropGroups,
-    DropKey,
     Plan,
     Release,
     Terminate,
@@ -27,7 +26,6 @@ ADDRESS_ASKED = "AddressAsked"
 WHITELIST_CLOSED = "WhitelistClosed"
 GROUPS_DROPPED = "GroupsDropped"
 BASE_DROPPED = "BaseGroupDropped"
-KEY_DROPPED = "KeyPairDropped"
 
 
 def remove(record: Record, facts: Facts, limits: Limits, now: int) -> Plan:
@@ -97,8 +95,6 @@ def _rest(record: Record, left: Leftovers) -> tuple[Action, ...]:
         actions.append(DeleteVolumes(left.free_volumes))
     if not _dropped(record, left):
         actions.append(DropGroups(last_cluster=not left.others))
-    if not (left.others or record.holds(KEY_DROPPED)):
-        actions.append(DropKey())
     return tuple(actions)
 
 
@@ -113,7 +109,7 @@ def _dropped(record: Record, left: Leftovers) -> bool:
 
 
 def keeps_base(other: Record, cluster_id: str) -> bool:
-    """Whether another live cluster needs, or will see to, the base group and key pair.
+    """Whether another live cluster needs, or will see to, the base group.
 
     Of several that are leaving at once the greatest sees to them. One that has dropped its
     groups may have looked before we were unwanted, so it is not relied on; one that has not

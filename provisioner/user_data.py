@@ -1,12 +1,15 @@
-"""What a machine is told at birth: its SSH host key, so that we know it when we meet it. Pure.
+"""What a machine is told at birth: its SSH host key, and the key that may log in. Pure.
 
-The text is derived from the install secret and the machine's token and never stored; its hash is
+Both are planted through user data: so the machine is known when it is met, and EC2 needs no key
+pair of ours, which would be a thing more to make, to look for and to drop.
+
+The text is derived from install, secret and the machine's token and never stored; its hash is
 frozen in the launch intent, because EC2 refuses a repeated token with other user data.
 """
 
 import hashlib
 
-from kite.secrets import ssh_key
+from kite.secrets import SshKey, ssh_key
 
 
 def host_key(secret: str, token: str) -> str:
@@ -14,8 +17,17 @@ def host_key(secret: str, token: str) -> str:
     return ssh_key(secret, "host", token).public
 
 
-def user_data(secret: str, token: str) -> str:
-    """`#cloud-config` that plants the host key (cloud-init, module cc_ssh, `ssh_keys`)."""
+def login_key(secret: str, install: str) -> SshKey:
+    """The key that the install logs in with, on all of its machines."""
+    return ssh_key(secret, "login", install)
+
+
+def user_data(secret: str, install: str, token: str) -> str:
+    """`#cloud-config` that plants both keys.
+
+    Source: cloud-init documentation, module cc_ssh: `ssh_keys` are the host's own;
+    `ssh_authorized_keys` are added to the image's default user.
+    """
     key = ssh_key(secret, "host", token)
     private = "".join(f"    {line}\n" for line in key.private.decode().splitlines())
     return (
@@ -24,9 +36,15 @@ def user_data(secret: str, token: str) -> str:
         "ssh_keys:\n"
         f"  ed25519_private: |\n{private}"
         f"  ed25519_public: {key.public}\n"
+        "ssh_authorized_keys:\n"
+        f"  - {login_key(secret, install).public}\n"
     )
 
 
-def user_data_hash(secret: str, token: str) -> str:
+def user_data_hash(secret: str, install: str, token: str) -> str:
     """SHA-256 of the user data, hexadecimal."""
-    return hashlib.sha256(user_data(secret, token).encode()).hexdigest()
+    return digest(user_data(secret, install, token))
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Protocol, assert_never
 
+from kite import crash
 from kite.errors import KiteError
-from kite.secrets import password, ssh_key
+from kite.secrets import password
 from provisioner.ec2 import network
 from provisioner.ec2.act import Hands
 from provisioner.ec2.client import Ec2
@@ -14,7 +14,6 @@ from provisioner.ec2.see import Describer, Finder
 from provisioner.facts import Answer, Done, Facts, InstanceFact, Leftovers, Outcome, Site
 from provisioner.groups import Groups
 from provisioner.installs import Installs
-from provisioner.launch_refusals import key_missing
 from provisioner.plan import (
     Action,
     Allocate,
@@ -22,9 +21,7 @@ from provisioner.plan import (
     CloseGroups,
     DeleteVolumes,
     DropGroups,
-    DropKey,
     EnsureGroups,
-    ImportKey,
     Install,
     Launch,
     Release,
@@ -118,9 +115,12 @@ class Ec2World:
             installs=self._installs.facts(asked.installs),
             ssh=ssh,
             answers=answers,
-            hashes={token: user_data_hash(self._secret, token) for token in asked.hash_tokens},
+            hashes={token: self._hash(token) for token in asked.hash_tokens},
             leftovers=left,
         )
+
+    def _hash(self, token: str) -> str:
+        return user_data_hash(self._secret, self._wanted.install, token)
 
     async def _launched(self, cluster_id: str, tokens: Sequence[str]) -> Mapping[str, InstanceFact]:
         found = await asyncio.gather(*(self._finder.by_token(cluster_id, t) for t in tokens))
@@ -150,8 +150,6 @@ class Ec2World:
         try:
             return await self._act(record, action)
         except KiteError as failed:
-            if isinstance(action, Launch) and key_missing(failed):
-                self._key_is(there=False)
             return failed
 
     async def _act(self, record: Record, action: Action) -> Outcome:
@@ -162,13 +160,14 @@ class Ec2World:
                 await self._installs.cancel(tokens)
                 await self._hands.terminate(ids)
             case Install():
+                crash.point("before-install")
                 self._installs.begin(record.cluster_id, action)
+                crash.point("after-install")
             case Secure(_, address):
                 await self._probe.secure(address, password(self._secret, record.cluster_id))
+                crash.point("after-secure")
             case EnsureGroups() | CloseGroups() | DropGroups():
                 return await self._security(record, action)
-            case ImportKey() | DropKey():
-                await self._key(action)
             case _ as never:
                 assert_never(never)
         return Done()
@@ -200,19 +199,6 @@ class Ec2World:
                 return Done()
             case DropGroups(last):
                 return await self._groups.drop(record.cluster_id, last_cluster=last)
-
-    async def _key(self, action: ImportKey | DropKey) -> None:
-        name = (await self.site()).key_pair
-        if isinstance(action, DropKey):
-            await self._hands.delete_key(name)
-        else:
-            login = ssh_key(self._secret, "login", self._wanted.install)
-            await self._hands.import_key(name, login.public)
-        self._key_is(there=isinstance(action, ImportKey))
-
-    def _key_is(self, *, there: bool) -> None:
-        if self._site is not None:
-            self._site = replace(self._site, key_pair_there=there)
 
     def forget(self, cluster_id: str) -> None:
         self._installs.forget(cluster_id)

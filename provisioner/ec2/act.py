@@ -4,7 +4,7 @@ from typing import Any
 
 from kite import tags
 from kite.errors import CloudRefused, Internal, KiteError
-from kite.refusals import duplicate, gone
+from kite.refusals import gone
 from provisioner import user_data
 from provisioner.ec2.client import Ec2
 from provisioner.ec2.see import fact
@@ -46,7 +46,8 @@ class Hands:
 
     def _parameters(self, record: Record, launch: Launch) -> dict[str, Any]:
         intent = launch.intent
-        if user_data.user_data_hash(self._secret, intent.client_token) != intent.user_data_hash:
+        told = user_data.user_data(self._secret, self._install, intent.client_token)
+        if user_data.digest(told) != intent.user_data_hash:
             raise CloudRefused(
                 "the user data frozen for this launch cannot be made any more "
                 "(another install secret or version)",
@@ -71,9 +72,8 @@ class Hands:
             "MinCount": 1,
             "MaxCount": 1,
             "ClientToken": intent.client_token,
-            "KeyName": intent.key_pair,
             "NetworkInterfaces": [interface],
-            "UserData": user_data.user_data(self._secret, intent.client_token),
+            "UserData": told,
             "BlockDeviceMappings": [
                 _disk(self.root_device, intent.root_gib),
                 _disk(DATA_DEVICE, intent.data_gib),
@@ -129,25 +129,6 @@ class Hands:
     async def delete_volumes(self, volume_ids: tuple[str, ...]) -> None:
         for volume_id in volume_ids:
             await self._unless_gone("DeleteVolume", {"VolumeId": volume_id})
-
-    async def import_key(self, name: str, public_key: str) -> None:
-        owned = tags.install_tags(self._install, kind="key")
-        specification = {"ResourceType": "key-pair", "Tags": tags.pack(owned)}
-        try:
-            await self._ec2.call(
-                "ImportKeyPair",
-                {
-                    "KeyName": name,
-                    "PublicKeyMaterial": public_key.encode(),
-                    "TagSpecifications": [specification],
-                },
-            )
-        except KiteError as failed:
-            if not duplicate(failed.context.get("aws-code", "")):
-                raise
-
-    async def delete_key(self, name: str) -> None:
-        await self._ec2.call("DeleteKeyPair", {"KeyName": name})
 
     async def _unless_gone(self, action: str, parameters: dict[str, Any]) -> None:
         try:

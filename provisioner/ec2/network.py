@@ -40,10 +40,7 @@ async def find(ec2: Ec2, wanted: Wanted) -> Found:
         CloudRefused: BAD_SETTING with the name of the setting that does not fit.
         KiteError: EC2 refused or was silent.
     """
-    key = f"kite-{wanted.install}"
-    image, subnets, key_there = await asyncio.gather(
-        _image(ec2, wanted), _subnets(ec2, wanted), _key_there(ec2, key)
-    )
+    image, subnets = await asyncio.gather(_image(ec2, wanted), _subnets(ec2, wanted))
     vpcs = {subnet["VpcId"] for subnet in subnets}
     if len(vpcs) != 1:
         raise _bad("KITE_PROVISIONER_SUBNETS", f"must lie in one VPC, not in {len(vpcs)}")
@@ -52,8 +49,7 @@ async def find(ec2: Ec2, wanted: Wanted) -> Found:
         image_id=image["ImageId"],
         vpc_id=vpcs.pop(),
         places=tuple(Place(s["SubnetId"], s["AvailabilityZone"]) for s in subnets),
-        key_pair=key,
-        key_pair_there=key_there,
+        key_pair=f"kite-{wanted.install}",
         root_gib=wanted.root_gib,
         reach=wanted.reach,
         dns_suffix=dns_suffix(wanted.region),
@@ -91,12 +87,6 @@ async def _subnets(ec2: Ec2, wanted: Wanted) -> list[dict[str, Any]]:
     return sorted(
         subnets, key=lambda s: (order.get(s["SubnetId"], 0), s["AvailabilityZone"], s["SubnetId"])
     )
-
-
-async def _key_there(ec2: Ec2, name: str) -> bool:
-    filters = [{"Name": "key-name", "Values": [name]}]
-    answer = await ec2.call("DescribeKeyPairs", {"Filters": filters})
-    return bool(answer.get("KeyPairs"))
 
 
 def _bad(setting: str, what: str) -> CloudRefused:

@@ -35,9 +35,7 @@ from provisioner.plan import (
     CloseGroups,
     DeleteVolumes,
     DropGroups,
-    DropKey,
     EnsureGroups,
-    ImportKey,
     Install,
     Launch,
     Release,
@@ -93,7 +91,6 @@ class Cloud:
     owners: dict[str, str] = field(default_factory=dict)
     groups: set[str] = field(default_factory=set)
     base: int = 0
-    key: bool = False
     dry_until: dict[tuple[str, str], float] = field(default_factory=dict)
     most: int = 0
     unannounced: list[str] = field(default_factory=list)
@@ -110,7 +107,6 @@ class Cloud:
             vpc_id="vpc-1",
             places=(Place("subnet-a", "a"), Place("subnet-b", "b")),
             key_pair="kite-sim",
-            key_pair_there=self.key,
         )
 
     # what is seen -------------------------------------------------------------------------------
@@ -154,7 +150,7 @@ class Cloud:
 
     # what is done -------------------------------------------------------------------------------
 
-    def do(self, record: Record, action: Action) -> Outcome:  # noqa: C901, PLR0912
+    def do(self, record: Record, action: Action) -> Outcome:  # noqa: C901
         """The effect, at once; the caller loses replies."""
         match action:
             case Launch():
@@ -172,8 +168,6 @@ class Cloud:
                         Group("sg-x", "kite-x", f"sg-{record.cluster_id}", "whitelist"),
                     )
                 )
-            case ImportKey() | DropKey():
-                self.key = isinstance(action, ImportKey)
             case Terminate(ids, _):
                 for instance_id in ids:
                     self.end(self.hosts[instance_id])
@@ -207,8 +201,6 @@ class Cloud:
             if self.now >= host.ended_at:
                 raise refusals.failure("IdempotentInstanceTerminated", "sim")
             return Launched(self.fact(host))
-        if not self.key:
-            raise refusals.failure("InvalidKeyPair.NotFound", "sim")
         if f"sg-base{self.base}" not in intent.security_group_ids or not self.base:
             raise refusals.failure("InvalidGroup.NotFound", "sim")
         self._capacity(intent.instance_type, intent.subnet_id)

@@ -111,7 +111,6 @@ class Day:
             self._judge_one(name)
         if all(self.store.rows[n].gone for n in names):
             left = [*cloud.addresses, *cloud.groups, *(["base"] if cloud.base else [])]
-            left += ["key"] if cloud.key else []
             self.faults += [f"{thing} is left" for thing in left]
 
     def _judge_one(self, name: str) -> None:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from kite import refusals
 from kite.errors import KiteError, Unavailable
 from provisioner.facts import Facts, InstallFact, Leftovers, Outcome, Site
-from provisioner.launch_refusals import key_missing
 from provisioner.limits import Limits
 from provisioner.loop import Loop, Pace
-from provisioner.plan import Action, ImportKey, Install, Launch, Terminate
+from provisioner.plan import Action, Install, Terminate
 from provisioner.questions import Questions
 from provisioner.record import Record
 from provisioner.registry import Claim, Write
@@ -124,15 +123,10 @@ class Process:
             await self._cloud_call()
             outcome = self._do(record, action)
         except KiteError as failed:
-            if isinstance(action, Launch) and key_missing(failed) and self.known_site:
-                self.known_site = replace(self.known_site, key_pair_there=False)
             return failed
         await self._gate(0.1)
         if self.cloud.chance.hits("lost"):
             return silence()
-        if self.known_site is not None:
-            there = self.known_site.key_pair_there or isinstance(action, ImportKey)
-            self.known_site = replace(self.known_site, key_pair_there=there and self.cloud.key)
         return outcome
 
     def _do(self, record: Record, action: Action) -> Outcome:

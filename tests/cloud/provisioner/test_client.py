@@ -51,7 +51,7 @@ def test_failures_by_meaning(failed, kind, reason):
 @pytest.mark.parametrize(("action", "method"), [
     ("RunInstances", "run_instances"),
     ("DescribeInstances:ids", "describe_instances"),
-    ("ImportKeyPair", "import_key_pair"),
+    ("DescribeNetworkInterfaces", "describe_network_interfaces"),
 ])  # fmt: skip
 def test_methods_are_named_as_actions(action, method):
     assert client._method(action) == method

@@ -33,7 +33,6 @@ def hands(ec2):
 def launch(strict_ec2, ground):
     plain = strict_ec2.plain()
     group = plain.create_security_group(GroupName="kite-x", Description="x", VpcId=ground.vpc)
-    plain.create_key_pair(KeyName="kite-test")
     intent = Intent(
         client_token=TOKEN,
         image_id=ground.image,
@@ -44,7 +43,7 @@ def launch(strict_ec2, ground):
         root_gib=20,
         data_gib=50,
         public_address=False,
-        user_data_hash=user_data_hash(SECRET, TOKEN),
+        user_data_hash=user_data_hash(SECRET, "test", TOKEN),
         decided_at_ms=0,
     )
     return Launch(0, 1, Role.MASTER, intent)
@@ -91,7 +90,7 @@ async def test_one_call_brings_machine_disks_interface_and_all_tags(strict_ec2, 
     metadata = machine["MetadataOptions"]
     assert (metadata["HttpTokens"], metadata["HttpPutResponseHopLimit"]) == ("required", 1)
     assert [g["GroupId"] for g in interfaces[0]["Groups"]] == list(launch.intent.security_group_ids)
-    assert machine["KeyName"] == "kite-test"
+    assert "KeyName" not in machine
     assert "PublicIpAddress" not in machine
 
 
@@ -262,23 +261,9 @@ async def test_volumes_left_behind_can_be_deleted(strict_ec2, ec2, hands):
     assert await Finder(ec2, "test").volumes(CLUSTER) == ((), ())
 
 
-async def test_the_key_pair_is_imported_once_and_dropped(strict_ec2, hands):
-    from kite.secrets import ssh_key
-
-    public = ssh_key(SECRET, "login", "test").public
-    await hands.import_key("kite-test", public)
-    await hands.import_key("kite-test", public)
-    (key,) = strict_ec2.plain().describe_key_pairs()["KeyPairs"]
-    assert tags_of(key) == {"kite:install": "test", "kite:kind": "key"}
-    await hands.delete_key("kite-test")
-    await hands.delete_key("kite-test")
-    assert strict_ec2.plain().describe_key_pairs()["KeyPairs"] == []
-
-
 @pytest.mark.parametrize("act", [
     lambda hands: hands.terminate(("i-1",)),
     lambda hands: hands.release(("eipalloc-1",)),
-    lambda hands: hands.import_key("kite-test", "ssh-ed25519 AAAA"),
 ])  # fmt: skip
 async def test_refusals_keep_their_meaning(strict_ec2, hands, act):
     strict_ec2.api.faults.add(Fault(Kind.ERROR, code="UnauthorizedOperation", times=0))
@@ -310,7 +295,7 @@ async def test_the_site_is_what_the_settings_name(strict_ec2, ec2, ground):
         Place(ground.subnets[1], "us-east-1b"),
         Place(ground.subnets[0], "us-east-1a"),
     )
-    assert (found.site.key_pair, found.site.key_pair_there) == ("kite-test", False)
+    assert found.site.key_pair == "kite-test"
     assert found.root_device.startswith("/dev/")
 
 

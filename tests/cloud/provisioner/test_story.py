@@ -30,6 +30,14 @@ async def test_a_cluster_is_made_and_leaves_nothing(house):
     assert (await house.operation(deletion.operation_id)).progress == 100
 
 
+async def test_the_first_cluster_of_an_empty_install_costs_four_calls_and_its_address(house):
+    """The base group with its rule is made but once; the login key needs no call at all."""
+    await house.create()
+    await house.until("RUNNING")
+    base = ["CreateSecurityGroup", "AuthorizeSecurityGroupIngress"]
+    assert sorted(house.writes()) == sorted(WRITES + base + ADDRESS)
+
+
 async def test_the_second_cluster_costs_two_calls_and_its_address(house):
     await house.create("first")
     await house.until("RUNNING", "first")

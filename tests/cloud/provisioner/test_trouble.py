@@ -22,7 +22,7 @@ async def leaves_nothing(house):
 
 @pytest.mark.parametrize("kind", [Kind.LOST_REPLY, Kind.RESET, Kind.THROTTLE])
 @pytest.mark.parametrize("action", [
-    "RunInstances", "AllocateAddress", "AssociateAddress", "ImportKeyPair", "CreateSecurityGroup",
+    "RunInstances", "AllocateAddress", "AssociateAddress", "CreateSecurityGroup",
     "DescribeInstances",
 ])  # fmt: skip
 async def test_a_call_that_goes_wrong_once(house, kind, action):
@@ -35,7 +35,7 @@ async def test_a_call_that_goes_wrong_once(house, kind, action):
 
 
 @pytest.mark.parametrize("action", [
-    "TerminateInstances", "ReleaseAddress", "DeleteSecurityGroup", "DeleteKeyPair",
+    "TerminateInstances", "ReleaseAddress", "DeleteSecurityGroup",
 ])  # fmt: skip
 async def test_a_deletion_that_loses_a_reply(house, action):
     await house.create()
@@ -192,15 +192,6 @@ async def test_a_base_group_dropped_meanwhile_is_made_anew(house):
     await house.create()
     await house.until("RUNNING")
     assert len(house.machines()) == 1
-
-
-async def test_a_key_pair_dropped_meanwhile_is_imported_again(house):
-    await house.create("first")
-    await house.until("RUNNING", "first")
-    house.ec2.delete_key_pair(KeyName="kite-test")
-    await house.create("second")
-    await house.until("RUNNING", "second")
-    assert house.writes().count("ImportKeyPair") == 2
 
 
 async def test_what_a_lost_process_left_under_the_tags_goes_with_the_cluster(house):

@@ -19,9 +19,7 @@ from provisioner.plan import (
     Associate,
     CloseGroups,
     DropGroups,
-    DropKey,
     EnsureGroups,
-    ImportKey,
     Launch,
     Release,
     Terminate,
@@ -32,7 +30,6 @@ from tests.unit.provisioner.shapes import GROUPS, ID, intent, launched, node, re
 LAUNCH = (Launch(0, 1, Role.MASTER, intent()), Launched(InstanceFact(ID, Machine.PENDING)))
 ADDRESS = (Allocate(), Allocated(AddressFact("eipalloc-1", "1")))
 GROUPED = (EnsureGroups("vpc-1", peers=False), Grouped(GROUPS))
-KEY = (ImportKey(), Done())
 
 
 @pytest.mark.parametrize(("came", "stored", "others", "undone"), [
@@ -49,9 +46,6 @@ KEY = (ImportKey(), Done())
     (GROUPED, None, True, (DropGroups(last_cluster=False),)),
     (GROUPED, None, False, (DropGroups(last_cluster=True),)),
     (GROUPED, record(), False, ()),
-    (KEY, None, False, (DropKey(),)),
-    (KEY, None, True, ()),
-    (KEY, record(), False, ()),
     ((EnsureGroups("vpc-1", peers=False), Unavailable("?")), None, True,
      (DropGroups(last_cluster=False),)),
     ((LAUNCH[0], Unavailable("?")), None, True, ()),

@@ -1,16 +1,11 @@
 """Decisions on the way up: plans are compared, nothing is mocked."""
 
-from dataclasses import replace
-
-import pytest
-
 from provisioner.cluster import decide
 from provisioner.facts import AddressFact, Answer, InstallFact, InstanceFact, Machine
 from provisioner.plan import (
     Allocate,
     Associate,
     EnsureGroups,
-    ImportKey,
     Install,
     Launch,
     Secure,
@@ -27,7 +22,6 @@ from tests.unit.provisioner.shapes import (
     MINUTE,
     NOW,
     SECOND,
-    SITE,
     facts,
     intent,
     launched,
@@ -63,8 +57,8 @@ def waiting(n, seen, now=NOW):
 
 
 def test_a_new_cluster_asks_for_all_it_stands_on_at_once():
-    found = plan(at_birth(), facts(site=replace(SITE, key_pair_there=False)))
-    assert found.actions == (Allocate(), EnsureGroups("vpc-1", peers=False), ImportKey())
+    found = plan(at_birth(), facts())
+    assert found.actions == (Allocate(), EnsureGroups("vpc-1", peers=False))
     assert found.record.address_intended
     assert only(found).token == TOKEN
     assert only(found).intent is None
@@ -116,12 +110,8 @@ def test_the_launch_is_frozen_in_the_record_that_is_committed_first():
     assert only(found).key_pair == "kite-test"
 
 
-@pytest.mark.parametrize("seen", [
-    facts(site=replace(SITE, key_pair_there=False)),
-    facts(hashes={}),
-])  # fmt: skip
-def test_nothing_is_launched_before_all_it_names_is_there(seen):
-    assert not any(isinstance(a, Launch) for a in plan(record(node()), seen).actions)
+def test_nothing_is_launched_before_its_user_data_is_known():
+    assert not any(isinstance(a, Launch) for a in plan(record(node()), facts(hashes={})).actions)
 
 
 def test_no_launch_without_groups_or_address():
@@ -140,11 +130,6 @@ def test_an_unknown_outcome_repeats_the_very_same_launch():
 def test_a_launch_is_repeated_only_when_the_groups_are_known():
     found = plan(record(node(intent=intent(), reason=GROUP_MISSING), groups=()), facts())
     assert found.actions == (EnsureGroups("vpc-1", peers=False),)
-
-
-def test_a_launch_is_repeated_only_when_the_key_is_there_again():
-    found = plan(record(node(intent=intent())), facts(site=replace(SITE, key_pair_there=False)))
-    assert found.actions == (ImportKey(),)
 
 
 def test_groups_made_anew_mean_another_attempt():

@@ -22,9 +22,7 @@ from provisioner.plan import (
     Associate,
     CloseGroups,
     DropGroups,
-    DropKey,
     EnsureGroups,
-    ImportKey,
     Launch,
     Release,
     Terminate,
@@ -34,7 +32,6 @@ from provisioner.removal import (
     ADDRESS_ASKED,
     BASE_DROPPED,
     GROUPS_DROPPED,
-    KEY_DROPPED,
     WHITELIST_CLOSED,
 )
 from provisioner.sight import GROUP_MISSING, NO_CAPACITY
@@ -97,8 +94,6 @@ def test_other_answers():
     assert tied.address.association_id == "eipassoc-2"
     assert learn(record(), CloseGroups(), Done()).holds(WHITELIST_CLOSED)
     assert learn(record(), Release(("e",)), Done()).address == Address()
-    assert learn(record(), DropKey(), Done()).holds(KEY_DROPPED)
-    assert learn(record(), ImportKey(), Done()).nodes == ()
 
 
 @pytest.mark.parametrize("last", [True, False])
@@ -177,18 +172,10 @@ def test_a_missing_group_is_made_anew_and_waited_for_a_minute(code):
     assert (only(late).state, only(late).reason) == (S.FAILED, GROUP_MISSING)
 
 
-def test_a_missing_key_is_waited_for_a_minute():
-    error = refusal("InvalidKeyPair.NotFound")
-    assert only(learn(record(ASKED), LAUNCH, error)) == ASKED
-    late = only(learn(record(ASKED), LAUNCH, error, NOW + 60 * SECOND))
-    assert (late.state, late.reason) == (S.FAILED, "KEY_PAIR_MISSING")
-    assert learn(record(node()), LAUNCH, error).nodes == (node(),)
-
-
 # other refusals ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("action", [Allocate(), EnsureGroups("v", peers=False), ImportKey()])
+@pytest.mark.parametrize("action", [Allocate(), EnsureGroups("v", peers=False)])
 def test_what_every_launch_stands_on_refused_for_good(action):
     error = AlreadyExists("a stranger has it", reason="SECURITY_GROUP_NAME_TAKEN")
     found = learn(record(node()), action, error)
@@ -198,7 +185,7 @@ def test_what_every_launch_stands_on_refused_for_good(action):
         assert only(learn(record(n), action, error)) == n
 
 
-@pytest.mark.parametrize("action", [Allocate(), EnsureGroups("v", peers=False), ImportKey()])
+@pytest.mark.parametrize("action", [Allocate(), EnsureGroups("v", peers=False)])
 def test_silence_of_what_launches_stand_on_is_only_told(action):
     found = learn(record(node()), action, SILENCE)
     assert only(found) == node()

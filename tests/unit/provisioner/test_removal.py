@@ -10,7 +10,6 @@ from provisioner.plan import (
     CloseGroups,
     DeleteVolumes,
     DropGroups,
-    DropKey,
     Release,
     Terminate,
 )
@@ -19,7 +18,6 @@ from provisioner.removal import (
     ADDRESS_ASKED,
     BASE_DROPPED,
     GROUPS_DROPPED,
-    KEY_DROPPED,
     WHITELIST_CLOSED,
     keeps_base,
 )
@@ -41,7 +39,7 @@ from tests.unit.provisioner.shapes import (
 
 S = NodeState
 TOKEN = token_of()
-EVERYTHING = (WHITELIST_CLOSED, GROUPS_DROPPED, BASE_DROPPED, KEY_DROPPED)
+EVERYTHING = (WHITELIST_CLOSED, GROUPS_DROPPED, BASE_DROPPED)
 
 
 def leaving(*nodes, held=(WHITELIST_CLOSED,), **more):
@@ -138,13 +136,13 @@ def test_what_they_stood_on_goes_together():
     assert not found.gone
 
 
-def test_the_last_cluster_takes_base_and_key_along():
+def test_the_last_cluster_takes_the_base_group_along():
     found = plan(gone(address=Address()), facts(leftovers=left(others=False)))
-    assert found.actions == (DropGroups(last_cluster=True), DropKey())
+    assert found.actions == (DropGroups(last_cluster=True),)
 
 
 def test_groups_dropped_while_others_lived_are_dropped_again_by_the_last():
-    held = (WHITELIST_CLOSED, GROUPS_DROPPED, KEY_DROPPED)
+    held = (WHITELIST_CLOSED, GROUPS_DROPPED)
     found = plan(gone(address=Address(), held=held), facts(leftovers=left(others=False)))
     assert found.actions == (DropGroups(last_cluster=True),)
 

@@ -8,11 +8,12 @@ from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 
+from localcloud import cloud_config
 from provisioner import backoff, offers
 from provisioner.facts import Place
 from provisioner.offers import Offer
 from provisioner.tokens import token
-from provisioner.user_data import host_key, user_data, user_data_hash
+from provisioner.user_data import host_key, login_key, user_data, user_data_hash
 
 SECRET = "0123456789abcdef"
 ids = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=2, max_size=16)
@@ -39,7 +40,7 @@ def test_no_two_tokens_are_alike():
 
 
 def test_user_data_plants_the_host_key_that_is_expected():
-    text = user_data(SECRET, "token")
+    text = user_data(SECRET, "test", "token")
     assert text.startswith("#cloud-config\n")
     keys = yaml.safe_load(text)["ssh_keys"]
     assert keys["ed25519_public"] == host_key(SECRET, "token")
@@ -51,12 +52,25 @@ def test_user_data_plants_the_host_key_that_is_expected():
 
 
 def test_user_data_is_the_same_every_time_and_per_token():
-    assert user_data(SECRET, "a") == user_data(SECRET, "a")
+    assert user_data(SECRET, "test", "a") == user_data(SECRET, "test", "a")
     assert host_key(SECRET, "a") != host_key(SECRET, "b")
-    assert (
-        user_data_hash(SECRET, "a") == hashlib.sha256(user_data(SECRET, "a").encode()).hexdigest()
-    )
-    assert len(user_data(SECRET, "a")) < 16384
+    told = user_data(SECRET, "test", "a")
+    assert user_data_hash(SECRET, "test", "a") == hashlib.sha256(told.encode()).hexdigest()
+    assert len(told) < 16384
+
+
+def test_user_data_lets_the_install_log_in_and_no_other():
+    told = yaml.safe_load(user_data(SECRET, "test", "token"))
+    assert told["ssh_authorized_keys"] == [login_key(SECRET, "test").public]
+    assert yaml.safe_load(user_data(SECRET, "other", "token"))["ssh_authorized_keys"] != [
+        login_key(SECRET, "test").public
+    ]
+
+
+def test_the_local_cloud_reads_what_machines_are_told():
+    found = cloud_config.read(user_data(SECRET, "test", "token"))
+    assert found.authorized_keys == (login_key(SECRET, "test").public,)
+    assert [key.public.strip() for key in found.host_keys] == [host_key(SECRET, "token")]
 
 
 PLACES = (Place("subnet-a", "a"), Place("subnet-b", "b"))
