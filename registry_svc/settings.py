@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
-
 from kite.described import tell
-from kite.settings import Common
+from kite.settings import Common, Field, SecretStr
 
 
 class Settings(Common):

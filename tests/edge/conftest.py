@@ -82,7 +82,7 @@ def settings_for(behind: Behind, **changes: Any) -> Settings:
         "whitelist": f"127.0.0.1:{behind.whitelist}",
         "provisioner": f"127.0.0.1:{behind.provisioner}",
     }
-    return Settings.model_validate(plain | changes)
+    return Settings(**plain | changes)
 
 
 @pytest_asyncio.fixture(loop_scope="package", scope="package")
