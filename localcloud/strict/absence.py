@@ -13,7 +13,7 @@ def absent(backend: Any, ids: Collection[str]) -> Iterator[None]:
     with ExitStack() as stack:
         if any(one.startswith("i-") for one in ids):
             stack.enter_context(_instances(backend, ids))
-        for held in (backend.volumes, backend.enis, *backend.groups.values()):
+        for held in (backend.volumes, backend.enis, backend.tags, *backend.groups.values()):
             stack.enter_context(_keys(held, ids))
         stack.enter_context(_addresses(backend, ids))
         yield

@@ -12,7 +12,7 @@ from localcloud.strict.calls import CallLog
 from localcloud.strict.chain import Chain
 from localcloud.strict.cloud import Cloud
 from localcloud.strict.faults import Fault, FaultScript, Kind, refusal_of
-from localcloud.strict.hiding import HiddenIds, asked_empty, fresh_ids
+from localcloud.strict.hiding import asked_empty, fresh_ids
 from localcloud.strict.listen import Dropped, Incoming
 from localcloud.strict.wire import decode, form_of, refusal_reply, signed_for
 
@@ -81,7 +81,6 @@ class StrictFront(PlainFront):
         self._calls = calls
         self._control = control
         self._pause = threading.Event()
-        self.hidden = HiddenIds()
         self.enforce: Callable[[], None] = lambda: None
         """Called after a change of rules, before it is answered."""
 
@@ -131,14 +130,14 @@ class StrictFront(PlainFront):
 
     def _after(self, fault: Fault, call: Call, reply: Reply) -> None:
         if fault.kind is Kind.HIDE and reply.code == "OK":
-            self.hidden.hide(fresh_ids(call, reply), fault.describes, empty=fault.empty)
+            self.cloud.hidden.hide(fresh_ids(call, reply), fault.describes, empty=fault.empty)
         if fault.kind is Kind.LOST_REPLY:
             raise Dropped
         if fault.kind is Kind.DELAY_REPLY:
             self._pause.wait(fault.seconds)
 
     def _with_rules(self, call: Call) -> Reply:
-        unseen = self.hidden.unseen_by(call)
+        unseen = self.cloud.hidden.unseen_by(call, self.cloud.clock())
         with self.cloud.lock:
             self.cloud.settle()
             if not unseen:

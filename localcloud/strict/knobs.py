@@ -16,6 +16,8 @@ class Knobs:
     With `throttled` requests draw from EC2's published token buckets, which fill
     `throttle_pace` times as fast; `rates` and `resource_rates` replace single ones by action
     (`DescribeInstances:all` is the bucket of the form without filter and pagination).
+    `full` holds patterns `type@zone` for which there is no capacity; a `vcpu_quota` of 0 is
+    none. A volume is changed `volume_changes` times within `volume_changes_seconds`.
     """
 
     pending_seconds: float = 0.0
@@ -25,6 +27,14 @@ class Knobs:
     address_quota: int = 64
     rules_per_group: int = 60
     groups_per_interface: int = 5
+    visible_after_seconds: float = 0.0
+    visible_empty: bool = False
+    tags_after_seconds: float = 0.0
+    full: tuple[str, ...] = ()
+    vcpu_quota: int = 0
+    volume_changes: int = 1
+    volume_changes_seconds: float = 21_600.0
+    optimizing_seconds: float = 0.0
     throttled: bool = False
     throttle_pace: float = 1.0
     rates: Mapping[str, Rate] = field(default_factory=dict)
@@ -49,6 +59,12 @@ def _count(value: Any) -> int:
     return value
 
 
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise TypeError("a list of texts is wanted")
+    return tuple(value)
+
+
 def _flag(value: Any) -> bool:
     if not isinstance(value, bool):
         raise TypeError("true or false is wanted")
@@ -59,6 +75,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "float": _number,
     "int": _count,
     "bool": _flag,
+    "tuple[str, ...]": _texts,
     "Mapping[str, Rate]": _rates,
 }
 
@@ -84,6 +101,7 @@ def turned(knobs: Knobs, values: Mapping[str, Any]) -> Knobs:
 def shown(knobs: Knobs) -> dict[str, Any]:
     """The knobs as JSON, in the form `turned` takes."""
     values = {one.name: getattr(knobs, one.name) for one in fields(Knobs)}
+    values["full"] = list(knobs.full)
     for name in ("rates", "resource_rates"):
         values[name] = {action: [r.size, r.refill] for action, r in values[name].items()}
     return values

@@ -49,6 +49,14 @@ class Looking:
         found = self.backend(call).get_instance_by_id(instance_id)
         return str(found.state) if found is not None else ""
 
+    def parts_of(self, call: Call, instance_id: str) -> list[str]:
+        """Ids of an instance's volumes and interfaces; none for what is no instance."""
+        instance = self.backend(call).get_instance_by_id(instance_id)
+        if instance is None:
+            return []
+        disks = [str(d.volume_id) for d in instance.block_device_mapping.values()]
+        return disks + [str(nic.id) for nic in instance.nics.values()]
+
     def newest(self, call: Call) -> tuple[str, tuple[str, ...]]:
         """(reservation id, instance ids) of the launch that was just made."""
         reservation = next(reversed(self.backend(call).reservations.values()))

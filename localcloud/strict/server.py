@@ -185,8 +185,6 @@ class Ec2Api:
             self._need().reset()
             self.knobs, self.hold_pending = self._knobs, self._hold
             self.chain.reset()
-        if self._front is not None:
-            self._front.hidden.clear()
 
     def _need(self) -> Cloud:
         if self._cloud is None:

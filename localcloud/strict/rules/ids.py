@@ -21,6 +21,12 @@ _KINDS = {
     "ImageIds": ("ami-", "InvalidAMIID.Malformed"),
     "NetworkInterfaceId": ("eni-", "InvalidNetworkInterfaceId.Malformed"),
     "NetworkInterfaceIds": ("eni-", "InvalidNetworkInterfaceId.Malformed"),
+    "SecurityGroupRuleIds": ("sgr-", "InvalidSecurityGroupRuleId.Malformed"),
+    "SubnetIds": ("subnet-", "InvalidSubnetID.Malformed"),
+    "VpcId": ("vpc-", "InvalidVpcID.Malformed"),
+    "VpcIds": ("vpc-", "InvalidVpcID.Malformed"),
+    "SnapshotIds": ("snap-", "InvalidSnapshotID.Malformed"),
+    "VpcPeeringConnectionId": ("pcx-", "InvalidVpcPeeringConnectionId.Malformed"),
 }
 
 

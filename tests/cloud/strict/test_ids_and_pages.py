@@ -1,4 +1,4 @@
-from tests.cloud.strict.proof import launch, needs, refused
+from tests.cloud.strict.proof import group, launch, needs, network, refused
 
 
 @needs("malformed-ids")
@@ -15,6 +15,10 @@ def test_an_id_of_the_wrong_shape_is_malformed(strict_ec2):
         launch(ec2, ImageId="ubuntu")
     with refused("InvalidVolumeID.Malformed"):
         ec2.delete_volume(VolumeId="disk")
+    with refused("InvalidVpcID.Malformed"):
+        group(ec2, "my-vpc")
+    with refused("InvalidSecurityGroupRuleId.Malformed"):
+        ec2.describe_security_group_rules(SecurityGroupRuleIds=["sgr-1"])
 
 
 def test_an_id_of_the_right_shape_is_not_found(strict_ec2):
@@ -61,3 +65,22 @@ def test_201_filter_values_are_refused(strict_ec2):
     ec2.describe_instances(Filters=[{"Name": "instance-id", "Values": values[1:]}])
     with refused("FilterLimitExceeded"):
         ec2.describe_instances(Filters=[{"Name": "instance-id", "Values": values}])
+
+
+@needs("list-pages")
+def test_other_lists_have_pages_too(strict_ec2):
+    ec2 = strict_ec2.client()
+    vpc_id, _ = network(ec2)
+    ids = {group(ec2, vpc_id, f"kite-{n}") for n in range(12)}
+    here = [{"Name": "group-name", "Values": ["kite-*"]}]
+    pages = list(
+        ec2.get_paginator("describe_security_groups").paginate(
+            Filters=here, PaginationConfig={"PageSize": 5}
+        )
+    )
+    assert [len(page["SecurityGroups"]) for page in pages] == [5, 5, 2]
+    assert {g["GroupId"] for page in pages for g in page["SecurityGroups"]} == ids
+    with refused("InvalidNextToken"):
+        ec2.describe_security_groups(NextToken="rubbish", MaxResults=5)
+    with refused("InvalidNextToken"):
+        ec2.describe_volumes(NextToken=pages[0]["NextToken"], MaxResults=5)

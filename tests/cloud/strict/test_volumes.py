@@ -1,3 +1,4 @@
+from localcloud.strict.knobs import Knobs
 from tests.cloud.strict.proof import launch, needs, refused
 
 
@@ -96,3 +97,55 @@ def test_detaching_needs_the_volume_only_and_never_takes_a_live_root(strict_ec2)
     ec2.detach_volume(VolumeId=made)
     with refused("OperationNotPermitted"):
         ec2.detach_volume(VolumeId=volumes(ec2, here)["/dev/sda1"]["VolumeId"])
+
+
+def gp3(ec2):
+    made = ec2.create_volume(AvailabilityZone="us-east-1a", Size=50, VolumeType="gp3")
+    return made["VolumeId"]
+
+
+@needs("modify-cooldown")
+def test_a_volume_is_changed_once_in_six_hours(strict_ec2):
+    ec2 = strict_ec2.client()
+    made, other = gp3(ec2), gp3(ec2)
+    ec2.modify_volume(VolumeId=made, Size=60)
+    strict_ec2.clock.advance(6 * 3600 - 1)
+    with refused("VolumeModificationRateExceeded", "6 hours"):
+        ec2.modify_volume(VolumeId=made, Size=70)
+    ec2.modify_volume(VolumeId=other, Size=60)
+    strict_ec2.clock.advance(1)
+    ec2.modify_volume(VolumeId=made, Size=70)
+
+
+@needs("modify-cooldown")
+def test_or_four_times_a_day_where_that_has_arrived(strict_ec2):
+    strict_ec2.api.knobs = Knobs(volume_changes=4, volume_changes_seconds=86_400)
+    ec2 = strict_ec2.client()
+    made = gp3(ec2)
+    for size in (51, 52, 53, 54):
+        ec2.modify_volume(VolumeId=made, Size=size)
+        strict_ec2.clock.advance(3600)
+    with refused("VolumeModificationRateExceeded", "24 hours"):
+        ec2.modify_volume(VolumeId=made, Size=55)
+    strict_ec2.clock.advance(20 * 3600)
+    ec2.modify_volume(VolumeId=made, Size=55)
+
+
+@needs("optimizing")
+def test_a_change_takes_its_time_and_refuses_the_next_meanwhile(strict_ec2):
+    strict_ec2.api.knobs = Knobs(optimizing_seconds=100, volume_changes=9)
+    ec2 = strict_ec2.client()
+    made = gp3(ec2)
+    ec2.modify_volume(VolumeId=made, Size=60)
+
+    def change():
+        found = ec2.describe_volumes_modifications(VolumeIds=[made])["VolumesModifications"]
+        return found[-1]["ModificationState"], found[-1]["Progress"]
+
+    strict_ec2.clock.advance(25)
+    assert change() == ("optimizing", 25)
+    with refused("IncorrectModificationState"):
+        ec2.modify_volume(VolumeId=made, Size=70)
+    strict_ec2.clock.advance(75)
+    assert change() == ("completed", 100)
+    ec2.modify_volume(VolumeId=made, Size=70)

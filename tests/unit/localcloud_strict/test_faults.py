@@ -104,14 +104,14 @@ def test_a_hidden_id_is_unseen_for_so_many_looks():
     hidden.hide(("i-1a",), 2, empty=False)
     named = call("CreateTags", Resources=["i-1a"])
     other = call("DescribeVolumes")
-    assert hidden.unseen_by(other) == {}
-    assert hidden.unseen_by(RUN) == {}
-    assert hidden.unseen_by(LOOK) == {"i-1a": False}
-    assert hidden.unseen_by(named) == {"i-1a": False}
-    assert hidden.unseen_by(LOOK) == {}
+    assert hidden.unseen_by(other, 0) == {}
+    assert hidden.unseen_by(RUN, 0) == {}
+    assert hidden.unseen_by(LOOK, 0) == {"i-1a": False}
+    assert hidden.unseen_by(named, 0) == {"i-1a": False}
+    assert hidden.unseen_by(LOOK, 0) == {}
     hidden.hide(("sg-1",), 9, empty=True)
     hidden.clear()
-    assert hidden.unseen_by(call("DescribeSecurityGroups")) == {}
+    assert hidden.unseen_by(call("DescribeSecurityGroups"), 0) == {}
 
 
 def test_an_empty_answer_is_asked_for_by_filter():
