@@ -73,6 +73,11 @@ class Thing:
     proven: bool = True
     name: str = ""
 
+    @property
+    def mark(self) -> str:
+        """What must be the same at both sightings."""
+        return f"{self.kind} {self.id} {self.cluster_id} {self.slot} {self.attempt}"
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -158,19 +163,23 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A thing without a cluster, what becomes of it and why. `age_ms` is -1 when not known."""
+    """A thing without a cluster, what becomes of it and why.
+
+    `age_ms` is -1 when not known; `first_ms` is when it was first seen as an orphan, or 0.
+    """
 
     thing: Thing
     verdict: Verdict
     why: str
     age_ms: int = -1
+    first_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What one look leaves to the next: orphans with the time of their first sighting."""
+    """What one look leaves to the next: marks of orphans with the time of their first sighting."""
 
-    marks: Mapping[Thing, int] = field(default_factory=dict)
+    marks: Mapping[str, int] = field(default_factory=dict)
     live: frozenset[str] = frozenset()
 
 
@@ -192,8 +201,7 @@ def decide_sweep(facts: Facts, memory: Memory, policy: Policy) -> Plan:
     ours = tuple(t for t in facts.things if t.install == facts.install and not t.ended)
     judged = [j for j in (_judged(t, facts, memory, policy) for t in ours) if j is not None]
     findings, alarms = _bounded(judged, Counter(t.kind for t in ours), policy)
-    orphans = (f.thing for f in findings if f.verdict in _ORPHANS)
-    marks = {thing: memory.marks.get(thing, facts.now_ms) for thing in orphans}
+    marks = {f.thing.mark: f.first_ms for f in findings if f.verdict in _ORPHANS}
     goes = tuple(f.thing for f in findings if f.verdict is Verdict.GOES)
     return Plan(
         findings=tuple(findings),
@@ -238,11 +246,10 @@ def _judged(thing: Thing, facts: Facts, memory: Memory, policy: Policy) -> Findi
     # A time in the future (-1 or less) is young too.
     if guard and found.age_ms < guard:
         return replace(found, verdict=Verdict.YOUNG)
-    first = memory.marks.get(thing, facts.now_ms)
-    twice = thing in memory.marks or not policy.gap_ms
-    if not twice or facts.now_ms - first < policy.gap_ms:
-        return replace(found, verdict=Verdict.FIRST)
-    return found
+    first = memory.marks.get(thing.mark, facts.now_ms)
+    seen = replace(found, first_ms=first)
+    once = thing.mark not in memory.marks or facts.now_ms - first < policy.gap_ms
+    return replace(seen, verdict=Verdict.FIRST) if once and policy.gap_ms else seen
 
 
 def _unclaimed(thing: Thing, facts: Facts) -> str:

@@ -8,9 +8,10 @@ itself seen twice and what a read of the records just before leaves an orphan.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Protocol
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
 
 from kite.errors import KiteError
 from kite.sweep import (
@@ -213,3 +214,12 @@ def _worth_telling(finding: Finding) -> bool:
 
 def _named(thing: Thing) -> dict[str, str]:
     return {"kind": thing.kind, "id": thing.id, "cluster": thing.cluster_id}
+
+
+def time_of(answer: Mapping[str, Any]) -> int:
+    """EC2's own time, from the Date header of its answer, epoch milliseconds; 0 = not told."""
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    try:
+        return int(parsedate_to_datetime(headers.get("date", "")).timestamp() * 1000)
+    except ValueError:
+        return 0

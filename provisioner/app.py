@@ -12,10 +12,12 @@ from typing import Any
 import grpc
 
 from kite.clock import Clock, SystemClock
-from kite.rpc import client
+from kite.rpc import client, sweep_rpc
 from kite.rpc.server import RpcServer
+from kite.rpc.sweep_book import SweepBook
+from kite.rpc.sweep_rpc import SweepRpc
 from kite.sweeping import Sweeper
-from kite.v1 import provisioner_pb2_grpc
+from kite.v1 import provisioner_pb2_grpc, sweep_pb2_grpc
 from provisioner.ec2 import client as ec2_client
 from provisioner.ec2 import network
 from provisioner.ec2.client import Clients, Ec2
@@ -29,8 +31,9 @@ from provisioner.milvus.probe import MilvusProbe
 from provisioner.provisioner_rpc import ProvisionerRpc
 from provisioner.reach import ssh_answers
 from provisioner.registry import RegistryClient
+from provisioner.registry_time import RegistryTime
 from provisioner.settings import Settings
-from provisioner.sweep.book import SweepBook
+from provisioner.sweep import facts as sweep_facts
 from provisioner.sweep.cloud import SweepCloud
 from provisioner.world import Ec2World, Probe
 
@@ -44,6 +47,7 @@ class App:
     """`servicers` are arguments of RpcServer.add; `loop.run()` and `sweeper.run()` are the work."""
 
     rpc: ProvisionerRpc
+    sweep_rpc: SweepRpc
     loop: Loop
     sweeper: Sweeper
     world: Ec2World
@@ -54,7 +58,8 @@ class App:
     @property
     def servicers(self) -> tuple[Servicer, ...]:
         register = provisioner_pb2_grpc.add_ProvisionerServiceServicer_to_server
-        return ((register, self.rpc, SERVICE),)
+        sweeps = sweep_pb2_grpc.add_SweepServiceServicer_to_server
+        return ((register, self.rpc, SERVICE), (sweeps, self.sweep_rpc, sweep_rpc.SERVICE))
 
     def add_to(self, server: RpcServer) -> None:
         for register, servicer, name in self.servicers:
@@ -84,7 +89,7 @@ class Parts:
 def build(settings: Settings, parts: Parts | None = None) -> App:
     """The service over EC2, the registry, the whitelist service and Ansible."""
     parts = parts or Parts()
-    clock = parts.clock or SystemClock()
+    clock = RegistryTime(parts.clock or SystemClock())
     registry = parts.registry or client.connect(settings.registry, name="registry")
     whitelist = parts.whitelist or client.connect(settings.whitelist, name="whitelist")
     secret = settings.secret.get_secret_value()
@@ -114,7 +119,8 @@ def build(settings: Settings, parts: Parts | None = None) -> App:
     loop = Loop(world, records, clock, settings.limits, _pace(settings))
     rpc = ProvisionerRpc(installs, loop.nudge, Offerings(ec2, world.site, clock).zones)
     sweeper = _sweeper(settings, ec2, registry, holder)
-    return App(rpc, loop, sweeper, world, ec2, installs, (registry, whitelist))
+    sweeps = SweepRpc(sweeper, settings.sweep_policy)
+    return App(rpc, sweeps, loop, sweeper, world, ec2, installs, (registry, whitelist))
 
 
 def _sweeper(settings: Settings, ec2: Ec2, registry: grpc.aio.Channel, holder: str) -> Sweeper:
@@ -123,7 +129,13 @@ def _sweeper(settings: Settings, ec2: Ec2, registry: grpc.aio.Channel, holder: s
     lease = max(_LEAST_SWEEP_LEASE, seconds * 2)
     return Sweeper(
         SweepCloud(ec2, settings.install),
-        SweepBook(registry, install=settings.install, holder=holder, seconds=lease),
+        SweepBook(
+            registry,
+            partial(sweep_facts.read, install=settings.install),
+            duty="sweep",
+            holder=holder,
+            seconds=lease,
+        ),
         settings.sweep_policy,
         install=settings.install,
         seconds=seconds,

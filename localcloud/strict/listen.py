@@ -11,6 +11,7 @@ import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -42,8 +43,18 @@ class Incoming:
     body: bytes
 
 
+class Clocked(Protocol):
+    """What has a time of its own, seconds since the epoch."""
+
+    @property
+    def clock(self) -> Callable[[], float]: ...
+
+
 class Front(Protocol):
-    """Who answers the requests of a listener."""
+    """Who answers the requests of a listener, and the clock that dates the answers."""
+
+    @property
+    def cloud(self) -> Clocked: ...
 
     def answer(self, incoming: Incoming) -> Reply: ...
 
@@ -88,6 +99,7 @@ class _Handler(MotoRequestHandler):
         lines = [
             f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}",
             f"Content-Length: {len(reply.body)}",
+            f"Date: {formatdate(self.server.front.cloud.clock(), usegmt=True)}",
             *(f"{name}: {value}" for name, value in reply.headers),
         ]
         head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"

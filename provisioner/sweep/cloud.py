@@ -1,12 +1,12 @@
 """EC2 as the sweep uses it: everything with our tag, page by page; one removal at a time."""
 
-from email.utils import parsedate_to_datetime
 from typing import Any, assert_never
 
 from kite import tags
 from kite.errors import Internal, KiteError, Unavailable
 from kite.refusals import gone
 from kite.sweep import Kind, Look, Thing
+from kite.sweeping import time_of
 from provisioner.ec2.client import Ec2
 from provisioner.sweep import facts
 
@@ -67,12 +67,3 @@ class SweepCloud:
                 raise Internal("security groups are the whitelist service's")
             case _ as never:
                 assert_never(never)
-
-
-def time_of(answer: dict[str, Any]) -> int:
-    """EC2's own time, from the Date header of its answer, epoch milliseconds; 0 = not told."""
-    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    try:
-        return int(parsedate_to_datetime(headers.get("date", "")).timestamp() * 1000)
-    except ValueError:
-        return 0

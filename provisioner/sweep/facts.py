@@ -6,7 +6,9 @@ from typing import Any
 
 from kite import tags
 from kite.sweep import Kind, Known, Live, Slot, Thing
+from kite.v1 import cluster_pb2
 from provisioner.facts import ENDED, Machine
+from provisioner.packing import unpack_cluster
 from provisioner.record import Node, NodeState, Record
 from provisioner.tokens import token
 
@@ -66,6 +68,11 @@ def address(found: Mapping[str, Any]) -> Thing:
 
 def _ms(found: object) -> int:
     return int(found.timestamp() * 1000) if isinstance(found, datetime) else 0
+
+
+def read(clusters: Iterable[cluster_pb2.Cluster], *, install: str) -> Live:
+    """Clusters of the registry."""
+    return live(map(unpack_cluster, clusters), install)
 
 
 def live(records: Iterable[Record], install: str) -> Live:

@@ -266,7 +266,7 @@ def test_whatever_is_seen_nothing_goes_that_a_rule_protects(looks, unproven):
             assert gone in listed
             assert gone.install == "kite1"
             assert (gone.ended, gone.used) == (False, False)
-            assert now - sightings[gone] >= MINUTE_MS
+            assert now - sightings[gone.mark] >= MINUTE_MS
             assert (gone.proven and gone.cluster_id in {"clive", "cdead", "cfresh"}) or unproven
             if gone.kind in POLICY.guards_ms:
                 assert 0 < gone.born_ms <= now - POLICY.guards_ms[gone.kind]

@@ -5,9 +5,9 @@ import pytest
 
 from kite import tags
 from kite.sweep import Kind, Slot, Thing
+from kite.sweeping import time_of
 from provisioner.record import Address, NodeState, Record, Spec
 from provisioner.sweep import facts
-from provisioner.sweep.cloud import time_of
 from tests.unit.provisioner.shapes import CLUSTER, INSTALL, node, token_of
 
 AT = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
