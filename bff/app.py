@@ -1,6 +1,7 @@
 """The application: middlewares in order, routes, backends for as long as it lives."""
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ _log = logs.get(__name__)
 KEEPALIVE_SECONDS = 75.0
 LINGER_SECONDS = 2.0
 MAX_LINE = 8190
+BACKLOG = 1024
+OTHER_FILES = 100  # open beside the connections
 
 
 def build(settings: Settings, clock: Clock | None = None) -> web.Application:
@@ -60,13 +63,24 @@ def _gate(settings: Settings, clock: Clock) -> Gate:
             per_minute=settings.bff_endpoints_per_minute,
             burst=settings.bff_endpoints_per_minute,
         ),
-        places=Places(per_user=settings.bff_concurrent_per_user, all_users=settings.bff_concurrent),
+        places=Places(
+            "requests",
+            per_user=settings.bff_concurrent_per_user,
+            all_users=settings.bff_concurrent,
+        ),
+        held=Places(
+            "held requests", per_user=settings.bff_held_per_user, all_users=settings.bff_held
+        ),
+        streams=Places(
+            "event streams", per_user=settings.bff_streams_per_user, all_users=settings.bff_streams
+        ),
     )
 
 
 async def _say_stopping(app: web.Application) -> None:
     """Streams end themselves; the rest gets the drain time."""
     app[STOPPING].set()
+    app[BACKENDS].news.wake_all()
 
 
 async def _backends(app: web.Application) -> AsyncIterator[None]:
@@ -87,6 +101,16 @@ class Running:
         await self.runner.cleanup()
 
 
+def _make_room(files: int) -> None:
+    """Let this process have as many open files as it may have connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = files if hard == resource.RLIM_INFINITY else min(files, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < files:
+        _log.warning("fewer open files than KITE_BFF_CONNECTIONS needs", may=wanted, needs=files)
+
+
 async def serve(settings: Settings, clock: Clock | None = None) -> Running:
     """Bind and serve.
 
@@ -99,10 +123,13 @@ async def serve(settings: Settings, clock: Clock | None = None) -> Running:
             listen=settings.bff_listen,
             instead="KITE_AUTH=signed-header",
         )
+    _make_room(settings.bff_connections + OTHER_FILES)
     runner = Runner(
         build(settings, clock),
         drain_seconds=settings.bff_drain_seconds,
         head_seconds=settings.bff_header_seconds,
+        send_seconds=settings.bff_send_seconds,
+        most=settings.bff_connections,
         keepalive_timeout=KEEPALIVE_SECONDS,
         lingering_time=LINGER_SECONDS,
         auto_decompress=False,
@@ -111,7 +138,7 @@ async def serve(settings: Settings, clock: Clock | None = None) -> Running:
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, settings.host, settings.port)
+        site = web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG)
         await site.start()
     except OSError:
         await runner.cleanup()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from bff.news import News
 from kite.errors import KiteError
 from kite.rpc.client import connect
 from kite.settings import Common
@@ -23,6 +24,7 @@ class Backends:
     registry: registry_pb2_grpc.RegistryServiceAsyncStub
     operations: operation_pb2_grpc.OperationServiceAsyncStub
     whitelist: whitelist_pb2_grpc.WhitelistServiceAsyncStub
+    news: News
     channels: dict[str, grpc.aio.Channel] = field(default_factory=dict)
 
     async def health(self) -> dict[str, bool]:
@@ -31,6 +33,7 @@ class Backends:
         return dict(zip(self.channels, asked, strict=True))
 
     async def close(self) -> None:
+        await self.news.close()
         await asyncio.gather(*(channel.close() for channel in self.channels.values()))
 
 
@@ -42,10 +45,14 @@ def open_backends(settings: Common) -> Backends:
         "provisioner": settings.provisioner,
     }
     channels = {name: connect(target, name=name) for name, target in targets.items()}
+    registry: registry_pb2_grpc.RegistryServiceAsyncStub = registry_pb2_grpc.RegistryServiceStub(
+        channels["registry"]
+    )
     return Backends(
-        registry_pb2_grpc.RegistryServiceStub(channels["registry"]),
+        registry,
         operation_pb2_grpc.OperationServiceStub(channels["registry"]),
         whitelist_pb2_grpc.WhitelistServiceStub(channels["whitelist"]),
+        News(registry),
         channels,
     )
 

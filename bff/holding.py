@@ -1,9 +1,10 @@
-"""Answers that are held: until an operation ended, or until an address is known."""
+"""Answers that are held: until an operation ended, an address is known, a cluster rests."""
 
 import asyncio
+from collections.abc import Callable
 
 from bff.backends import Backends
-from kite.errors import CloudRefused, Conflict, KiteError, NoCapacity, Unavailable
+from kite.errors import CloudRefused, Conflict, KiteError, NoCapacity, NotFound, Unavailable
 from kite.telemetry import logs
 from kite.v1 import cluster_pb2, operation_pb2, registry_pb2
 
@@ -18,8 +19,16 @@ _ENDED = frozenset(
 _MAY_GET_ADDRESS = frozenset(
     {cluster_pb2.CLUSTER_STATE_UNSPECIFIED, cluster_pb2.CLUSTER_STATE_STARTING}
 )
+_RESTING = frozenset(
+    {
+        cluster_pb2.CLUSTER_STATE_RUNNING,
+        cluster_pb2.CLUSTER_STATE_FAILED,
+        cluster_pb2.CLUSTER_STATE_DEGRADED,
+        cluster_pb2.CLUSTER_STATE_SUSPENDED,
+    }
+)
 _AGAIN_SECONDS = 0.5
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 5.0  # news wakes earlier; this is for news that was lost
 
 
 def ended(operation: operation_pb2.Operation) -> bool:
@@ -72,19 +81,55 @@ async def with_address(
     `stale` = time has passed since `cluster` was read, so it is read again in any case.
     """
     latest = await _present(backends, cluster) if stale else cluster
-    deadline = asyncio.get_running_loop().time() + seconds
-    while _awaits_address(latest) and asyncio.get_running_loop().time() < deadline:
-        await asyncio.sleep(_LOOK_SECONDS)
-        latest = await _present(backends, latest)
+    return await _until(backends, latest, seconds, lambda one: not _awaits_address(one))
+
+
+def at_rest(cluster: cluster_pb2.Cluster) -> bool:
+    """Whether nothing is on its way: the latest wish was looked at, and no state of passage."""
+    seen = cluster.status.observed_generation >= cluster.generation
+    return seen and cluster.status.state in _RESTING
+
+
+async def until_at_rest(
+    backends: Backends, cluster: cluster_pb2.Cluster, seconds: float
+) -> cluster_pb2.Cluster:
+    """The cluster when it rests, or as it is after `seconds`.
+
+    Raises:
+        NotFound: it was deleted meanwhile.
+    """
+    latest = await _until(backends, cluster, seconds, at_rest)
+    if latest.deleted_at_ms:
+        raise NotFound(f"there is no cluster {cluster.milvus_name}")
     return latest
 
 
+async def _until(
+    backends: Backends,
+    cluster: cluster_pb2.Cluster,
+    seconds: float,
+    good: Callable[[cluster_pb2.Cluster], bool],
+) -> cluster_pb2.Cluster:
+    """The cluster as soon as it is good, gone or replaced, or as it is after `seconds`."""
+    if good(cluster) or not seconds:
+        return cluster
+    latest = cluster
+    with backends.news.listen(cluster.user, cluster.milvus_name) as listener:
+        deadline = asyncio.get_running_loop().time() + seconds
+        while True:
+            latest = await _present(backends, latest)
+            left = deadline - asyncio.get_running_loop().time()
+            if good(latest) or latest.deleted_at_ms or left <= 0:
+                return latest
+            await listener.news(min(left, _LOOK_SECONDS))
+
+
 async def _present(backends: Backends, cluster: cluster_pb2.Cluster) -> cluster_pb2.Cluster:
-    """The cluster as it is now; as it was when the registry does not tell.
+    """The cluster as it is now, as a tombstone when it is gone; as it was when nobody tells.
 
     What the caller asked for is done and must be answered, whatever happens to this look.
     """
-    asked = registry_pb2.GetClusterRequest(user=cluster.user, milvus_name=cluster.milvus_name)
+    asked = registry_pb2.GetClusterRequest(cluster_id=cluster.cluster_id, include_deleted=True)
     try:
         return (await backends.registry.GetCluster(asked)).cluster
     except KiteError as failed:

@@ -104,6 +104,21 @@ class Settings(Common):
         64, ge=1, description="Requests of one user handled at the same time."
     )
     bff_concurrent: int = Field(1_000, ge=1, description="Requests handled at the same time.")
+    bff_held_per_user: int = Field(
+        32, ge=1, description="Requests of one user held with wait at the same time."
+    )
+    bff_held: int = Field(500, ge=1, description="Requests held with wait at the same time.")
+    bff_streams_per_user: int = Field(32, ge=1, description="Event streams one user may have open.")
+    bff_streams: int = Field(10_000, ge=1, description="Event streams open at the same time.")
+    bff_connections: int = Field(
+        12_000, ge=1, description="Open connections, busy or idle; more are answered 503."
+    )
+    bff_send_seconds: float = Field(
+        20.0,
+        gt=0,
+        description="How long a client may leave an answer unread before it is cut off, seconds; "
+        "an event stream is ended after half of it.",
+    )
     bff_stream_seconds: float = Field(
         3_600.0, gt=0, description="Longest life of an event stream, seconds."
     )

@@ -1,11 +1,16 @@
-"""A connection with a time limit on request heads, whose failures are JSON too.
+"""A connection that waits for nobody for ever, and whose failures are JSON too.
 
 aiohttp waits for the rest of a head as long as a keep-alive connection may rest; a sender of one
 byte a second would hold the connection for an hour (T28). Here the first byte of a head starts a
-clock, and the head must be whole before it runs out.
+clock, and the head must be whole before it runs out. The same for an answer that nobody reads: its
+bytes would stay here as long as the connection does, so a sender that stays blocked is cut off.
+The number of connections is bounded as well; one too many is answered 503 at once.
 """
 
 import asyncio
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
@@ -14,7 +19,7 @@ from aiohttp.web_protocol import RequestHandler
 from aiohttp.web_request import BaseRequest
 
 from bff.edge import failures
-from kite.errors import Internal, InvalidRequest, KiteError, Malformed
+from kite.errors import Internal, InvalidRequest, KiteError, Malformed, Unavailable
 from kite.rpc.caller import new_request_id
 from kite.telemetry import logs
 
@@ -22,15 +27,35 @@ _log = logs.get(__name__)
 _CONTINUE = "100-continue"
 
 
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Seconds for the head of a request to arrive, and for an answer to be taken."""
+
+    head: float
+    send: float
+
+
 class Connection(RequestHandler):
-    """aiohttp's protocol with a clock for heads; answers 408 and closes when it runs out."""
+    """aiohttp's protocol with clocks for heads (408 and closed) and for unread answers (cut)."""
 
-    __slots__ = ("_head_clock", "_head_seconds")
+    __slots__ = ("_clocks", "_head_clock", "_lost", "_send_clock")
 
-    def __init__(self, manager: web.Server, *, head_seconds: float, **kwargs: Any) -> None:
+    def __init__(self, manager: "Server", *, clocks: Clocks, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
-        self._head_seconds = head_seconds
+        self._clocks = clocks
         self._head_clock: asyncio.TimerHandle | None = None
+        self._send_clock: asyncio.TimerHandle | None = None
+        self._lost: Callable[[], None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        manager = self._manager
+        if isinstance(manager, Server) and manager.full and self.transport is not None:
+            busy = Unavailable(
+                "too many connections at the moment; try again", reason="BUSY", retry_after=1
+            )
+            self.transport.write(failures.face(busy, request_id=new_request_id()).raw())
+            self.force_close()
 
     def data_received(self, data: bytes) -> None:
         before = self._request_count
@@ -38,11 +63,47 @@ class Connection(RequestHandler):
         if self._request_count > before:
             self._stop_clock()
         elif self._idle() and self._head_clock is None:
-            self._head_clock = self._loop.call_later(self._head_seconds, self._too_slow)
+            self._head_clock = self._loop.call_later(self._clocks.head, self._too_slow)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_clock()
+        self._stop_send_clock()
         super().connection_lost(exc)
+        if self._lost is not None:
+            self._lost()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._send_clock = self._loop.call_later(self._clocks.send, self._unread)
+
+    def resume_writing(self) -> None:
+        self._stop_send_clock()
+        super().resume_writing()
+
+    async def drained(self) -> None:
+        """Wait until the client has read so much that more may be sent.
+
+        Raises:
+            ConnectionError: it has gone.
+        """
+        await self._drain_helper()
+
+    async def _drain_helper(self) -> None:
+        # A waiter that somebody's timeout cancelled would cancel whoever drains next.
+        if self._drain_waiter is not None and self._drain_waiter.cancelled():
+            self._drain_waiter = None
+        await super()._drain_helper()
+
+    def narrow(self, most: int) -> None:
+        """Buffer about `most` bytes towards this client, for answers that may never end."""
+        if self.transport is not None:
+            self.transport.set_write_buffer_limits(high=most)
+            wire: socket.socket = self.transport.get_extra_info("socket")
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, most)
+
+    def when_lost(self, call: Callable[[], None]) -> None:
+        """Call this when the client has gone."""
+        self._lost = call
 
     def _idle(self) -> bool:
         """No request is in work or about to be, so what arrives belongs to a head."""
@@ -54,12 +115,23 @@ class Connection(RequestHandler):
             self._head_clock.cancel()
             self._head_clock = None
 
+    def _stop_send_clock(self) -> None:
+        if self._send_clock is not None:
+            self._send_clock.cancel()
+            self._send_clock = None
+
+    def _unread(self) -> None:
+        self._send_clock = None
+        if self.transport is not None:
+            _log.info("a client that does not read was cut off", seconds=self._clocks.send)
+            self.transport.abort()
+
     def _too_slow(self) -> None:
         self._head_clock = None
         if self.transport is None or not self._idle():
             return
         late = InvalidRequest(
-            f"the head of the request did not arrive within {self._head_seconds:g} seconds",
+            f"the head of the request did not arrive within {self._clocks.head:g} seconds",
             reason="TIMEOUT",
         )
         self.transport.write(failures.face(late, request_id=new_request_id()).raw())
@@ -81,6 +153,13 @@ class Connection(RequestHandler):
         return response
 
 
+def connection_of(request: web.Request) -> Connection:
+    """The connection a request came over."""
+    found = request.protocol
+    assert isinstance(found, Connection)
+    return found
+
+
 def _named(status: int, exc: BaseException | None) -> KiteError:
     if isinstance(exc, LineTooLong):
         return Malformed("a line of the head is too long", reason="HEADER_TOO_LARGE")
@@ -93,10 +172,24 @@ def _named(status: int, exc: BaseException | None) -> KiteError:
 class Server(web.Server):
     """Makes `Connection`s; an expectation nobody can meet is refused before the application."""
 
-    def __init__(self, inner: web.Server, *, head_seconds: float, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        inner: web.Server,
+        *,
+        head_seconds: float,
+        send_seconds: float,
+        most: int,
+        **kwargs: Any,
+    ) -> None:
         self._inner = inner.request_handler
         super().__init__(self._answer, request_factory=inner.request_factory, **kwargs)
-        self._head_seconds = head_seconds
+        self._clocks = Clocks(head_seconds, send_seconds)
+        self._most = most
+
+    @property
+    def full(self) -> bool:
+        """Whether there are more connections than may be."""
+        return len(self._connections) > self._most
 
     async def _answer(self, request: BaseRequest) -> web.StreamResponse:
         # aiohttp's own refusal of other expectations fails on bytes that are no UTF-8.
@@ -108,7 +201,7 @@ class Server(web.Server):
         return await self._inner(request)
 
     def __call__(self) -> RequestHandler:
-        return Connection(self, head_seconds=self._head_seconds, loop=self._loop, **self._kwargs)
+        return Connection(self, clocks=self._clocks, loop=self._loop, **self._kwargs)
 
 
 class Runner(web.AppRunner):

@@ -54,14 +54,15 @@ class Rate:
 
 
 class Places:
-    """Requests in work.
+    """What is in work at a time; `what` names it to who gets none.
 
     Raises (held):
         RateLimited: TOO_MANY_AT_ONCE when one user holds all of theirs.
         Unavailable: BUSY when all are taken.
     """
 
-    def __init__(self, *, per_user: int, all_users: int) -> None:
+    def __init__(self, what: str, *, per_user: int, all_users: int) -> None:
+        self._what = what
         self._per_user, self._all_users = per_user, all_users
         self._held: dict[str, int] = {}
         self._sum = 0
@@ -69,10 +70,12 @@ class Places:
     @contextmanager
     def held(self, user: str) -> Iterator[None]:
         if self._sum >= self._all_users:
-            raise Unavailable("too many requests in work; try again", reason="BUSY", retry_after=1)
+            raise Unavailable(
+                f"too many {self._what} at the moment; try again", reason="BUSY", retry_after=1
+            )
         if self._held.get(user, 0) >= self._per_user:
             raise RateLimited(
-                f"{self._per_user} requests of yours are in work; wait for one to end",
+                f"you have {self._per_user} {self._what} already; wait for one to end",
                 reason="TOO_MANY_AT_ONCE",
                 retry_after=1,
             )

@@ -10,7 +10,7 @@ checked     only what this route knows
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -28,6 +28,7 @@ from bff.routes.route import (
     SETTINGS,
     Handler,
     Route,
+    live,
 )
 from kite import names
 from kite.errors import (
@@ -53,6 +54,8 @@ class Gate:
     rate: Rate
     endpoint_rate: Rate
     places: Places
+    held: Places
+    streams: Places
 
 
 GATE = web.AppKey("gate", Gate)
@@ -149,9 +152,20 @@ async def limited(request: web.Request, handler: Handler) -> web.StreamResponse:
     gate.rate.take(user)
     if route.scarce:
         gate.endpoint_rate.take(user)
-    with gate.places.held(user):
+    with ExitStack() as taken:
+        for places in _places(request, route, gate):
+            taken.enter_context(places.held(user))
         async with _deadline(request, route):
             return await handler(request)
+
+
+def _places(request: web.Request, route: Route, gate: Gate) -> tuple[Places, ...]:
+    """A stream lasts long and costs little; a held answer also counts as a request."""
+    if live(request):
+        return (gate.streams,)
+    prefer = request.headers.getall("Prefer", [])
+    holds = route.waits and asked.wait(request.query, prefer).seconds
+    return (gate.places, gate.held) if holds else (gate.places,)
 
 
 @asynccontextmanager
@@ -161,7 +175,7 @@ async def _deadline(request: web.Request, route: Route) -> AsyncIterator[None]:
     if route.waits and seconds is not None:
         seconds += settings.bff_url_seconds + asked.LONGEST_WAIT_SECONDS
     try:
-        async with asyncio.timeout(None if route.streams else seconds):
+        async with asyncio.timeout(None if live(request) else seconds):
             yield
     except TimeoutError:
         raise DeadlinePassed("the services behind took too long; ask again") from None

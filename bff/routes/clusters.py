@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from bff import asked, holding, json_in, json_out
-from bff.routes.answers import answered
+from bff.routes.answers import answered, granted
 from bff.routes.route import (
     REQUEST_ID,
     backends_of,
@@ -47,11 +47,15 @@ async def _delete(request: web.Request, name: str) -> web.Response:
 
 
 async def read(request: web.Request) -> web.Response:
-    cluster = await _found(request, name_of(request))
+    """The cluster now, or when it rests, or after `wait` seconds."""
+    wait = asked.wait(request.query, request.headers.getall("Prefer", []))
+    found = await _found(request, name_of(request))
+    cluster = await holding.until_at_rest(backends_of(request), found, wait.seconds)
     tag = f'"{cluster.rev}"'
+    headers = {"ETag": tag, **granted(wait)}
     if asked.known_already(tag, request.headers.getall("If-None-Match", [])):
-        return web.Response(status=304, headers={"ETag": tag})
-    return web.json_response(json_out.document(cluster), headers={"ETag": tag})
+        return web.Response(status=304, headers=headers)
+    return web.json_response(json_out.document(cluster), headers=headers)
 
 
 async def listing(request: web.Request) -> web.Response:

@@ -5,7 +5,6 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import yaml
 from aiohttp import web
 
 from bff import docs_page
@@ -18,6 +17,8 @@ def spec() -> dict[str, Any]:
 
 
 def _loaded(name: str) -> dict[str, Any]:
+    import yaml
+
     text = resources.files("bff").joinpath(name).read_text(encoding="utf-8")
     found: dict[str, Any] = yaml.safe_load(text)
     return found

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from bff import asked, holding, json_in, json_out
+from bff.routes.answers import granted
 from bff.routes.route import backends_of, query_of, segment, user_of
 from kite.v1 import operation_pb2
 
@@ -15,8 +16,7 @@ async def read(request: web.Request) -> web.Response:
     )
     found = (await backends_of(request).operations.GetOperation(message)).operation
     latest = await holding.until_ended(backends_of(request), found, wait.seconds)
-    headers = {"Preference-Applied": f"wait={wait.seconds}"} if wait.preferred else {}
-    return web.json_response(json_out.operation(latest), headers=headers)
+    return web.json_response(json_out.operation(latest), headers=granted(wait))
 
 
 async def listing(request: web.Request) -> web.Response:

@@ -34,7 +34,7 @@ class Route:
         open: needs no identity.
         admin: for admins only.
         waits: may be held for up to a minute.
-        streams: answers as long as the caller listens.
+        streams: answers as long as the caller listens, to who accepts an event stream.
         scarce: counts against the limit for endpoints.
     """
 
@@ -56,6 +56,11 @@ CALLER = web.RequestKey("caller", Caller)
 RAW_BODY = web.RequestKey("raw_body", bytes)
 REQUEST_ID = web.RequestKey("request_id", str)
 OWN_REQUEST_ID = web.RequestKey("own_request_id", bool)
+
+
+def live(request: web.Request) -> bool:
+    """Whether the answer will be a stream: the route has one and the caller asks for it."""
+    return request[ROUTE].streams and "text/event-stream" in request.headers.get("Accept", "")
 
 
 def user_of(request: web.Request) -> str:

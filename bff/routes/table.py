@@ -19,7 +19,7 @@ ROUTES = (
     Route("GET", "/v1/whitelist", whitelist.read_seed, _NAME, lenient=True),
     Route("POST", "/v1/clusters", create.create, _WAIT, waits=True),
     Route("GET", "/v1/clusters", clusters.listing, _PAGE),
-    Route("GET", "/v1/clusters/{name}", clusters.read),
+    Route("GET", "/v1/clusters/{name}", clusters.read, _WAIT, waits=True),
     Route("PATCH", "/v1/clusters/{name}", clusters.change),
     Route("DELETE", "/v1/clusters/{name}", clusters.delete, _WAIT, waits=True),
     Route("GET", "/v1/clusters/{name}/whitelist", whitelist.read),

@@ -15,7 +15,8 @@ from kite.clock import Clock
 from kite.rpc.server import RpcServer
 from kite.v1 import operation_pb2_grpc, registry_pb2_grpc, whitelist_pb2_grpc
 from tests.edge import http
-from tests.edge.fakes import FakeOperations, FakeRegistry, FakeWhitelist, World
+from tests.edge.fake_whitelist import FakeWhitelist
+from tests.edge.fakes import FakeOperations, FakeRegistry, World
 
 SECRET = "an install secret of tests"
 PORTAL_KEY = "0123456789abcdef0123456789abcdef"

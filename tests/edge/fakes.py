@@ -13,26 +13,17 @@ from kite.errors import (
     KiteError,
     NotFound,
     OverLimit,
-    WrongState,
+    Unavailable,
 )
-from kite.ports import PortType
 from kite.v1 import (
     cluster_pb2,
     operation_pb2,
     operation_pb2_grpc,
     registry_pb2,
     registry_pb2_grpc,
-    whitelist_pb2,
-    whitelist_pb2_grpc,
 )
-from whitelist_svc import rules
-from whitelist_svc.rules import Policy, Wished
 
 TYPES = {"M5": ("m5.large", 8, 1024), "m5.large": ("m5.large", 8, 1024)}
-NUMBER = {
-    PortType.MILVUS: cluster_pb2.PORT_TYPE_MILVUS,
-    PortType.MILVUS_EM: cluster_pb2.PORT_TYPE_MILVUS_EM,
-}
 NOW_MS = 1_800_000_000_000
 
 
@@ -49,6 +40,10 @@ class World:
     url_after_reads: int = 0
     fail_next: list[KiteError] = field(default_factory=list)
     fail_watches: list[KiteError] = field(default_factory=list)
+    tombstones: list[cluster_pb2.Cluster] = field(default_factory=list)
+    epoch: int = 0
+    watches: int = 0
+    watch_breaks: int = 0
     quota: int = 1000
     creates: int = 0
     lost_reply: bool = False
@@ -56,12 +51,23 @@ class World:
     hang: bool = False
     asked: list[object] = field(default_factory=list)
 
+    def shown(self, cluster: cluster_pb2.Cluster) -> tuple[bytes, int]:
+        """What a watch tells a change by."""
+        return cluster.SerializeToString(), len(self.events[cluster.cluster_id])
+
+    def bury(self, user: str, name: str) -> None:
+        """The cluster is gone; its story stays."""
+        cluster = self.clusters.pop((user, name))
+        cluster.status.state = cluster_pb2.CLUSTER_STATE_DELETED
+        cluster.deleted_at_ms = NOW_MS
+        self.tombstones.append(cluster)
+
     def number(self) -> int:
         self.serial += 1
         return self.serial
 
     def clear(self) -> None:
-        self.__dict__.update(World().__dict__)
+        self.__dict__.update(World(epoch=self.epoch + 1).__dict__)
 
     async def until(self, true: Callable[[], object]) -> None:
         """Wait for the world to come so far; the test's own timeout ends it."""
@@ -177,12 +183,18 @@ class FakeRegistry(registry_pb2_grpc.RegistryServiceServicer):
 
     async def GetCluster(self, request, context):
         await self.world.trip(request)
-        cluster = self._live(request.user, request.milvus_name)
+        cluster = self._named(request)
         if self.world.url_after_reads > 0:
             self.world.url_after_reads -= 1
             if self.world.url_after_reads == 0:
                 cluster.status.milvus_url = self.world.url
         return registry_pb2.GetClusterResponse(cluster=cluster)
+
+    def _named(self, request):
+        for cluster in (*self.world.clusters.values(), *self.world.tombstones):
+            if request.cluster_id and cluster.cluster_id == request.cluster_id:
+                return cluster
+        return self._live(request.user, request.milvus_name)
 
     async def ListClusters(self, request, context):
         await self.world.trip(request)
@@ -231,7 +243,24 @@ class FakeRegistry(registry_pb2_grpc.RegistryServiceServicer):
         return registry_pb2.ListPlansResponse(plans=[plan])
 
     async def WatchClusters(self, request, context):
+        self.world.watches += 1
+        if self.world.fail_watches:
+            raise self.world.fail_watches.pop(0)
+        for cluster in list(self.world.clusters.values()):
+            yield registry_pb2.WatchClustersResponse(cluster=cluster)
         yield registry_pb2.WatchClustersResponse(caught_up=True)
+        told, epoch = {}, -1
+        while not self.world.watch_breaks:
+            if epoch != self.world.epoch:
+                told, epoch = {}, self.world.epoch
+            for cluster in (*self.world.clusters.values(), *self.world.tombstones):
+                key = cluster.cluster_id
+                if told.get(key) != (shown := self.world.shown(cluster)):
+                    told[key] = shown
+                    yield registry_pb2.WatchClustersResponse(cluster=cluster)
+            await asyncio.sleep(0.01)
+        self.world.watch_breaks -= 1
+        raise Unavailable("the watch broke")
 
 
 class FakeOperations(operation_pb2_grpc.OperationServiceServicer):
@@ -278,7 +307,9 @@ class FakeOperations(operation_pb2_grpc.OperationServiceServicer):
 
     async def ListEvents(self, request, context):
         await self.world.trip(request)
-        cluster = self.world.clusters.get((request.user, request.milvus_name))
+        there = (*self.world.clusters.values(), *self.world.tombstones)
+        name = (request.user, request.milvus_name)
+        cluster = next((one for one in there if (one.user, one.milvus_name) == name), None)
         if cluster is None:
             raise _missing()
         story = self.world.events[cluster.cluster_id]
@@ -288,78 +319,3 @@ class FakeOperations(operation_pb2_grpc.OperationServiceServicer):
 
     async def AppendEvents(self, request, context):
         raise NotImplementedError
-
-
-class FakeWhitelist(whitelist_pb2_grpc.WhitelistServiceServicer):
-    """Judges with the real rules; keeps what was asked for and says it is in force."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-
-    def _judged(self, request) -> list[cluster_pb2.Rule]:
-        wished = [Wished(r.source_ip, r.port_type, r.note, r.expires_at_ms) for r in request.ranges]
-        accepted = rules.accept(wished, Policy(), now_ms=NOW_MS, allow_public=request.allow_public)
-        return [
-            cluster_pb2.Rule(
-                source_ip=entry.cidr,
-                port_type=NUMBER[entry.port_type],
-                note=entry.note,
-                expires_at_ms=entry.expires_at_ms,
-            )
-            for entry in accepted.entries
-        ]
-
-    def _of(self, request) -> cluster_pb2.Cluster:
-        cluster = self.world.clusters.get((request.user, request.milvus_name))
-        if cluster is None:
-            raise NotFound("no such cluster", reason="NO_CLUSTER")
-        return cluster
-
-    async def CheckRules(self, request, context):
-        await self.world.trip(request)
-        return whitelist_pb2.CheckRulesResponse(rules=self._judged(request))
-
-    async def SetRules(self, request, context):
-        await self.world.trip(request)
-        judged = self._judged(request)
-        cluster = self._of(request)
-        if not cluster.spec.wanted:
-            raise WrongState("being deleted", reason="CLUSTER_DELETING")
-        if request.expected_revision not in (0, cluster.whitelist.revision):
-            raise Conflict("changed meanwhile", reason="REVISION_MISMATCH")
-        if list(cluster.whitelist.rules) != judged:
-            del cluster.whitelist.rules[:]
-            cluster.whitelist.rules.extend(judged)
-            cluster.whitelist.revision += 1
-        operation = operation_pb2.Operation(operation_id=f"op-{self.world.number():020x}")
-        return whitelist_pb2.SetRulesResponse(
-            rules=_in_force(cluster),
-            revision=cluster.whitelist.revision,
-            operation=operation,
-            notices=["open connections are not cut"],
-        )
-
-    async def GetRules(self, request, context):
-        await self.world.trip(request)
-        cluster = self._of(request)
-        return whitelist_pb2.GetRulesResponse(
-            rules=_in_force(cluster), revision=cluster.whitelist.revision
-        )
-
-    async def EnsureGroups(self, request, context):
-        raise NotImplementedError
-
-    async def CloseGroups(self, request, context):
-        raise NotImplementedError
-
-    async def DropGroups(self, request, context):
-        raise NotImplementedError
-
-
-def _in_force(cluster: cluster_pb2.Cluster) -> list[whitelist_pb2.RuleInForce]:
-    return [
-        whitelist_pb2.RuleInForce(
-            rule=rule, rule_id=f"sgr-{at:017x}", state=whitelist_pb2.RULE_STATE_AUTHORIZED
-        )
-        for at, rule in enumerate(cluster.whitelist.rules)
-    ]

@@ -48,6 +48,15 @@ async def _until(reader: asyncio.StreamReader, mark: bytes) -> bytes:
         return await reader.readuntil(mark)
 
 
+async def _end(reader: asyncio.StreamReader) -> str:
+    """Why the stream ends; it is over after that."""
+    await _until(reader, b"event: end\n")
+    told = (await _until(reader, b"\n\n")).decode().removeprefix("data: ")
+    async with asyncio.timeout(10):
+        await reader.read()
+    return json.loads(told)["reason"]
+
+
 async def test_events_are_told_live_and_the_stream_survives_a_registry_away(edge: Edge):
     await edge.create()
     reader, writer = await _stream(edge, [])
@@ -58,8 +67,8 @@ async def test_events_are_told_live_and_the_stream_survives_a_registry_away(edge
     second = (await _until(reader, b"}\n\n")).decode()
     assert "id: 2\nevent: NodeStarting\ndata: " in second
     assert json.loads(second.split("data: ")[1].splitlines()[0])["description"] == "a\nb"
-    edge.world.clusters.clear()
-    assert b"event: end" in await _until(reader, b"data: {}\n\n")
+    edge.world.bury("alice", "search-cats")
+    assert await _end(reader) == "CLUSTER_DELETED"
     writer.close()
     await writer.wait_closed()
 
@@ -74,18 +83,26 @@ async def test_a_stream_goes_on_after_the_last_event_seen(edge: Edge):
 
 
 async def test_a_listener_who_leaves_frees_the_place(behind):
-    edge = await start_edge(behind, bff_concurrent_per_user=1)
+    edge = await start_edge(behind, bff_streams_per_user=1)
     edge.world.clear()
     await edge.create()
     reader, writer = await _stream(edge, [])
     await _until(reader, b"}\n\n")
-    assert (await edge.ask("GET", "/v1/clusters")).reason == "TOO_MANY_AT_ONCE"
+    path = "/v1/clusters/search-cats/events"
+    over = await edge.ask("GET", path, headers=LIVE)
+    assert (over.status, over.reason, over.headers["retry-after"]) == (429, "TOO_MANY_AT_ONCE", "1")
+    assert (await edge.ask("GET", path)).status == 200  # a list is no stream
     writer.close()
     with contextlib.suppress(ConnectionError):
         await writer.wait_closed()
     async with asyncio.timeout(10):
-        while (await edge.ask("GET", "/v1/clusters")).status == 429:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+        reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+        writer.write(http.request("GET", path, headers=LIVE))
+        while b" 200 " not in await reader.readline():
+            writer.close()
+            reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
+            writer.write(http.request("GET", path, headers=LIVE))
+    writer.close()
     await edge.running.stop()
 
 
@@ -94,7 +111,7 @@ async def test_a_stream_does_not_live_for_ever(behind):
     edge.world.clear()
     await edge.create()
     reader, writer = await _stream(edge, [])
-    assert b"event: end" in await _until(reader, b"data: {}\n\n")
+    assert await _end(reader) == "STREAM_TOO_OLD"
     writer.close()
     await writer.wait_closed()
     await edge.running.stop()
@@ -107,7 +124,6 @@ async def test_a_stopping_edge_ends_its_streams(behind):
     reader, writer = await _stream(edge, [])
     await _until(reader, b"}\n\n")
     await edge.running.stop()
-    async with asyncio.timeout(5):
-        await reader.read()
+    assert await _end(reader) == "SERVER_STOPPING"
     writer.close()
     await writer.wait_closed()

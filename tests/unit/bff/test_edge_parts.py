@@ -112,7 +112,7 @@ def test_users_with_full_buckets_are_forgotten(monkeypatch):
 
 
 def test_places_are_taken_and_given_back():
-    places = Places(per_user=1, all_users=2)
+    places = Places("requests", per_user=1, all_users=2)
     with places.held("a"):
         with pytest.raises(RateLimited), places.held("a"):
             pass
@@ -122,7 +122,7 @@ def test_places_are_taken_and_given_back():
 
 
 def test_one_user_may_hold_several_places():
-    places = Places(per_user=2, all_users=9)
+    places = Places("requests", per_user=2, all_users=9)
     with places.held("a"), places.held("a"):
         assert places._held == {"a": 2}
     assert places._held == {}
