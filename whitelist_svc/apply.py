@@ -68,6 +68,21 @@ class Hands:
         rules = await self._look_again(group_id, want, keep_strange=keep_strange)
         return Applied(rules, plan.grant, plan.revoke, plan.revoke_first)
 
+    async def first(self, group_id: str, want: Mapping[Key, str]) -> Applied | None:
+        """Open the first rules of a group that nobody has set before, without a look.
+
+        EC2's answer tells what is in force. None when it does not (no answer, or the group was
+        not empty after all): the usual way finds out.
+        """
+        if not want:  # unwanted meanwhile
+            return None
+        try:
+            made = await self._ec2.grant(group_id, want)
+        except KiteError:
+            return None
+        told = {one.key for one in made} == want.keys()
+        return Applied(made, tuple(want)) if told else None
+
     async def _grant(self, group_id: str, rules: Mapping[Key, str], *, fresh: bool) -> None:
         if not rules:
             return

@@ -77,8 +77,12 @@ class Follower:
         group_id = await self.group_id(cluster)
         return await self._ec2.held(group_id) if group_id else None
 
-    async def follow(self, cluster: Cluster, *, keep_strange: bool = False) -> InForce:
+    async def follow(
+        self, cluster: Cluster, *, keep_strange: bool = False, unset: bool = False
+    ) -> InForce:
         """Bring the group of a cluster to its wish as the registry has it now.
+
+        `unset` = this is the first wish, so the group is taken for empty and not looked at.
 
         Raises:
             KiteError: EC2 or the registry failed; what was done so far stays done.
@@ -87,7 +91,9 @@ class Follower:
             group_id = await self.group_id(cluster)
             if not group_id:
                 return InForce(cluster, "", Applied(()))
-            return await self.follow_locked(cluster, group_id, keep_strange=keep_strange)
+            return await self.follow_locked(
+                cluster, group_id, keep_strange=keep_strange, unset=unset
+            )
 
     async def follow_locked(
         self,
@@ -97,6 +103,7 @@ class Follower:
         keep_strange: bool = False,
         made: bool = False,
         fresh: bool = False,
+        unset: bool = False,
     ) -> InForce:
         """`follow` for who holds the cluster's lock.
 
@@ -106,15 +113,17 @@ class Follower:
         for _ in range(_ROUNDS):
             # First EC2, then the wish: every rule seen was granted for a wish stored before,
             # so a newer wish of another process is never mistaken for drift.
-            have = () if made else await self._ec2.held(group_id)
+            have = () if made or unset else await self._ec2.held(group_id)
             cluster = await self._records.by_id(cluster.cluster_id)
-            applied = await self._hands.bring(
-                group_id,
-                cluster.keys(self._clock.now_ms(), web_gui=self._web_gui),
-                have,
-                keep_strange=keep_strange,
-                fresh=fresh,
-            )
+            want = cluster.keys(self._clock.now_ms(), web_gui=self._web_gui)
+            if unset:
+                unset = False
+                if (applied := await self._hands.first(group_id, want)) is None:
+                    continue
+            else:
+                applied = await self._hands.bring(
+                    group_id, want, have, keep_strange=keep_strange, fresh=fresh
+                )
             total = Applied(
                 applied.rules,
                 total.granted + applied.granted,

@@ -18,6 +18,8 @@ from whitelist_svc.follow import Follower
 from whitelist_svc.groups import Group, Kind, Owner, Wanted
 from whitelist_svc.records import Records, cluster_deleting
 
+_TRUSTED = 1_000  # clusters that may get a base group from memory before it is looked at again
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -37,6 +39,31 @@ class Remaining:
     kind: Kind
     group: Group
     blockers: tuple[str, ...]
+
+
+class Bases:
+    """Base groups seen by this process, so that a further cluster need not look for them.
+
+    A base is given to a cluster from memory once: who asks again has met trouble with it, or may
+    have, and so has it looked for.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[Standing, set[str]]] = {}
+
+    def given(self, vpc_id: str, cluster_id: str) -> Standing | None:
+        standing, given = self._seen.get(vpc_id, (None, set()))
+        if cluster_id in given or len(given) >= _TRUSTED:
+            return None
+        given.add(cluster_id)
+        return standing
+
+    def learn(self, vpc_id: str, cluster_id: str, standing: Standing) -> None:
+        known = Standing(standing.kind, standing.name, standing.group_id)
+        self._seen[vpc_id] = (known, {cluster_id})
+
+    def forget(self) -> None:
+        self._seen.clear()
 
 
 class Keeper:
@@ -59,6 +86,7 @@ class Keeper:
         self._install = install
         self._control = control
         self._base_lock = asyncio.Lock()
+        self._known = Bases()
         self._ensuring = 0
 
     # -- making ---------------------------------------------------------------------------
@@ -81,22 +109,27 @@ class Keeper:
             cluster = await self._records.by_id(cluster_id)
             if not cluster.wanted:
                 raise cluster_deleting()
-            jobs = [self._base(vpc_id), self._whitelist(cluster, vpc_id)]
+            jobs = [self._base(vpc_id, cluster_id), self._whitelist(cluster, vpc_id)]
             if peers:
                 jobs.append(self._peers(cluster, vpc_id))
             return cluster, tuple(await _together(jobs))
         finally:
             self._ensuring -= 1
 
-    async def _base(self, vpc_id: str) -> Standing:
+    async def _base(self, vpc_id: str, cluster_id: str) -> Standing:
+        known = self._known.given(vpc_id, cluster_id)
+        if known is not None:
+            return known
         wanted = groups.base(self._install)
         found = await self._ours(wanted, vpc_id)
         if found is not None and not self.base_plan(found):
-            return Standing(wanted.kind, wanted.name, found.group_id)
-        async with self._base_lock:
-            standing = await self._standing(wanted, vpc_id)
-            await self.mend_base(standing)
-            return standing
+            standing = Standing(wanted.kind, wanted.name, found.group_id)
+        else:
+            async with self._base_lock:
+                standing = await self._standing(wanted, vpc_id)
+                await self.mend_base(standing)
+        self._known.learn(vpc_id, cluster_id, standing)
+        return standing
 
     def base_plan(self, base: Group) -> Change:
         """What is wrong with a base group as seen."""
@@ -203,6 +236,7 @@ class Keeper:
         """Delete the base groups when no cluster of this install has groups any more."""
         if self._ensuring:
             return False
+        self._known.forget()
         standing = await self._ec2.of_install(self._install)
         if any(group.owner.cluster_id for group in standing):
             return False

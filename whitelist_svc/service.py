@@ -99,9 +99,10 @@ class Whitelists:
         before = await self._records.of_user(ask.user, ask.milvus_name)
         if not before.wanted:
             raise cluster_deleting()
-        stored = await self._store(before, accepted, ask)
+        stored, ours = await self._store(before, accepted, ask)
         try:
-            in_force = await self._follower.follow(stored)
+            unset = ours and _first(before, stored)
+            in_force = await self._follower.follow(stored, unset=unset)
         except NotFound:
             raise
         except KiteError as failed:
@@ -110,26 +111,27 @@ class Whitelists:
             raise told from failed
         return await self._answer(in_force, accepted, ask, started)
 
-    async def _store(self, before: Cluster, accepted: Accepted, ask: Ask) -> Cluster:
+    async def _store(self, before: Cluster, accepted: Accepted, ask: Ask) -> tuple[Cluster, bool]:
+        """The cluster with the wish, and whether it was stored by this very call."""
         if ask.expected_revision and ask.expected_revision != before.revision:
             raise _changed(before.revision, ask.expected_revision)
         if accepted.entries == before.entries:
-            return before
+            return before, False
         try:
             if before.revision:
-                return await self._wish(before, accepted, ask)
+                return await self._wish(before, accepted, ask), True
             # Revision 0 means "any" to the registry: it cannot tell two first lists apart.
             async with self._first.of(before.cluster_id):
                 now = await self._records.of_user(ask.user, ask.milvus_name)
                 if now.revision:
                     raise _changed(now.revision, 0)
-                return await self._wish(before, accepted, ask)
+                return await self._wish(before, accepted, ask), True
         except Conflict:
             # Somebody was faster; the same list twice at once is no conflict.
             now = await self._records.of_user(ask.user, ask.milvus_name)
             if ask.expected_revision or now.entries != accepted.entries:
                 raise
-            return now
+            return now, False
 
     async def _wish(self, before: Cluster, accepted: Accepted, ask: Ask) -> Cluster:
         return await self._records.wish(before, accepted.entries, request_id=ask.request_id)
@@ -211,6 +213,12 @@ class Whitelists:
             # The change itself is over and its result is known: it is not called failed for this.
             _log.warning("an operation could not be recorded", reason=failed.reason)
             return operation_pb2.Operation()
+
+
+def _first(before: Cluster, stored: Cluster) -> bool:
+    """Whether this is the first list ever: what was never set holds nothing."""
+    born = before.revision <= 1 and not before.entries
+    return born and bool(stored.entries) and stored.revision == before.revision + 1
 
 
 def _changed(now: int, expected: int) -> Conflict:

@@ -58,6 +58,24 @@ async def test_the_second_cluster_costs_two_calls_and_its_address(house):
     assert house.left() == NOTHING
 
 
+async def test_a_create_looks_at_nothing_before_its_first_attempt(house):
+    """P12: with the whitelist set five calls, the address among them, and looks that are shared."""
+    await house.create("first")
+    await house.until("RUNNING", "first")
+    since = house.strict.api.calls.last
+    await house.create("second")
+    await house.until("RUNNING", "second")
+    await house.allow("10.88.9.9/32", "10.88.9.10/32", name="second")
+    seen = {one.action for one in house.strict.api.calls.all(since=since)} - {"AssociateAddress"}
+    assert seen == {
+        "AllocateAddress",
+        "CreateSecurityGroup",
+        "RunInstances",
+        "DescribeInstances",
+        "AuthorizeSecurityGroupIngress",
+    }
+
+
 async def test_deleting_both_at_once_leaves_no_base(house):
     for name in ("first", "second"):
         await house.create(name)

@@ -76,10 +76,12 @@ async def test_the_longest_true_set_still_reaches_the_caller(world, group):
 
 
 async def test_a_failure_before_anything_changed_restores_the_wish(world, group):
+    await world.set(B)
+    held = world.in_force(group)
     world.fault(Kind.ERROR, "DescribeSecurityGroupRules", code="UnauthorizedOperation", times=1)
     error = await failing(world, A)
     assert error.context["restored"] == "true"
-    assert (wished(world), world.in_force(group)) == ([], {})
+    assert (wished(world), world.in_force(group)) == ([f"{B}/32"], held)
 
 
 async def test_ec2_away_is_unavailable_and_says_that_it_does_not_know(world, group):

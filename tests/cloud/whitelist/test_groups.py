@@ -10,6 +10,8 @@ from kite import errors
 from kite.v1 import cluster_pb2, whitelist_pb2
 from localcloud.strict.faults import Kind
 from tests.cloud.whitelist.conftest import CLUSTER
+from whitelist_svc.groups import Kind as GroupKind
+from whitelist_svc.keep import Bases, Standing
 
 OTHER = "cbbbbbbbbbbbbbbbb"
 CONTROL = {
@@ -309,6 +311,7 @@ async def test_one_client_per_process(world, monkeypatch):
 async def test_calls_of_one_ensure_run_side_by_side(world):
     """One round trip makes a cluster's groups when the base group stands (P11)."""
     await world.ensure()
+    world.app.keeper._known.forget()
     world.registry.add(OTHER, name="dogs")
     running = most = 0
     session_call, session_pages = world.session.call, world.session.pages
@@ -334,3 +337,35 @@ async def test_calls_of_one_ensure_run_side_by_side(world):
         world.session.call, world.session.pages = session_call, session_pages
     assert (world.writes(since), world.reads(since)) == (["CreateSecurityGroup"], 1)
     assert most == 2
+
+
+async def test_a_base_group_that_was_seen_is_not_looked_for_again(world):
+    """Nothing is looked for before the first attempt; who asks again has met trouble (P12)."""
+    await world.ensure()
+    world.registry.add(OTHER, name="dogs")
+    since = world.since()
+    first = await world.ensure(OTHER)
+    assert (world.writes(since), world.reads(since)) == (["CreateSecurityGroup"], 0)
+    world.ec2.delete_security_group(GroupId=first["base"])
+    again = await world.ensure(OTHER)
+    assert again["base"] != first["base"]
+    assert again["whitelist"] == first["whitelist"]
+
+
+async def test_a_dropped_base_group_is_forgotten(world):
+    await world.ensure()
+    await drop(world, last=True)
+    world.registry.add(OTHER, name="dogs")
+    since = world.since()
+    await world.ensure(OTHER)
+    assert world.writes(since).count("CreateSecurityGroup") == 2
+
+
+async def test_memory_serves_so_many_and_then_looks():
+    bases = Bases()
+    assert bases.given("vpc", "c0") is None
+    bases.learn("vpc", "c0", Standing(GroupKind.BASE, "kite-base", "sg-1", made=True, fresh=True))
+    given = [bases.given("vpc", f"c{n}") for n in range(1, 1000)]
+    assert set(given) == {Standing(GroupKind.BASE, "kite-base", "sg-1")}
+    assert bases.given("vpc", "c1000") is None
+    assert bases.given("vpc-2", "c1") is None

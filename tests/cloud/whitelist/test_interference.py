@@ -76,6 +76,7 @@ async def test_a_newer_wish_stored_while_applying_is_followed(world, group):
 
 async def test_what_another_process_just_opened_is_never_closed(world, group):
     """It stores and applies a newer list right before this one looks at EC2."""
+    await world.set(B)
     look = world.app.keeper._ec2.held
     theirs = {}
 
@@ -92,6 +93,9 @@ async def test_what_another_process_just_opened_is_never_closed(world, group):
                     "IpRanges": [{"CidrIp": f"{D}/32"}],
                 }
             ],
+        )
+        world.ec2.revoke_security_group_ingress(
+            GroupId=group_id, SecurityGroupRuleIds=list(world.in_force(group_id).values())[:1]
         )
         theirs.update(world.in_force(group_id))
         return await look(group_id)
@@ -156,6 +160,7 @@ async def test_a_lower_quota_of_the_account_is_said(world, group):
 
 
 async def test_a_change_shown_late_is_waited_for(world, group):
+    world.registry.clusters[CLUSTER].whitelist.revision = 5  # not the first list
     look = world.app.keeper._ec2.held
     looks = 0
 
@@ -171,6 +176,8 @@ async def test_a_change_shown_late_is_waited_for(world, group):
 
 
 async def test_a_change_never_shown_is_answered_as_being_applied(world, group):
+    await world.set(B)
+
     async def never(group_id):
         return ()
 

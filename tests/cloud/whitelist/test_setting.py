@@ -49,6 +49,26 @@ async def test_the_first_set_is_one_writing_call(world, group):
     assert (answer.granted, answer.revoked) == (2, 0)
 
 
+async def test_the_first_set_looks_at_nothing(world, group):
+    """EC2's answer tells what is in force: nobody has ever set these rules (P12)."""
+    since = world.since()
+    answer = await world.set(A, B)
+    assert (world.writes(since), world.reads(since)) == ([GRANT], 0)
+    assert {one.state for one in answer.rules} == {AUTHORIZED}
+    await world.set(A)
+    assert world.reads(since) == 2
+
+
+async def test_the_first_set_of_a_group_that_is_not_empty_looks_after_all(world, group):
+    permission = {"IpProtocol": "tcp", "FromPort": 19530, "ToPort": 19530}
+    world.ec2.authorize_security_group_ingress(
+        GroupId=group,
+        IpPermissions=[permission | {"IpRanges": [{"CidrIp": f"{r}/32"} for r in (A, C)]}],
+    )
+    await world.set(A, B)
+    assert {cidr for cidr, _ in world.in_force(group)} == {f"{A}/32", f"{B}/32"}
+
+
 async def test_replacing_grants_before_it_revokes_and_leaves_the_common_rule(world, group):
     await world.set(A, B)
     before = world.in_force(group)
@@ -101,7 +121,7 @@ async def test_an_empty_list_closes_everything_also_what_was_added_by_hand(world
         IpPermissions=[{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "9.9.9.9/32"}]}],
     )
     since = world.since()
-    answer = await world.set()
+    await world.set()
     assert world.in_force(group) == {}
     assert world.writes(since) == [REVOKE]
 
