@@ -18,7 +18,6 @@ from kite.v1.cluster_pb2 import Cluster
 from kite.v1.operation_pb2 import Event, Operation
 from registry_svc import packing
 from registry_svc.documents import Kind, checked
-from registry_svc.embedded import Embedded
 from registry_svc.engine import Engine, Taken, may_have_happened, named
 from registry_svc.mongodb import Mongo
 from registry_svc.record import DutyRecord, KeyRecord, Record
@@ -37,6 +36,8 @@ def open_store(settings: Settings) -> "Store":
     uri = settings.registry_mongodb_uri.get_secret_value()
     if uri:
         return Store(Mongo(uri, settings.registry_database))
+    from registry_svc.embedded import Embedded  # mongomock: 3 MB that MongoDB does not need
+
     return Store(Embedded(settings.registry_folder))
 
 

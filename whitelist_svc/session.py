@@ -1,14 +1,20 @@
 """The one boto3 EC2 client of this process, its thread pool, and EC2's errors by meaning.
 
-boto3 blocks: it is reached through `call` and `pages` only. Building the client takes a quarter
-of a second of CPU, so it is built in a background thread while the service starts.
+EC2's limits are kept here, so that nobody above ever sees a throttled call: a call waits in line
+for a token of its action, and when EC2 says no all the same (the account has other callers), the
+call is made again after a while. A refusal for the rate is sure not to have been carried out.
+
+boto3 blocks: it is reached through `call` and `pages` only. The client takes a quarter of a second
+of CPU and 25 MB, so it is built by the first call, in that call's thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+import random
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any, TypeVar
 
 from botocore.exceptions import (
@@ -20,19 +26,34 @@ from botocore.exceptions import (
 )
 
 from kite import crash, refusals
-from kite.errors import CloudRefused, Internal, KiteError, OverLimit, Unavailable
+from kite.buckets import Buckets
+from kite.clock import SystemClock
+from kite.errors import CloudRefused, CloudThrottled, Internal, KiteError, OverLimit, Unavailable
 
 CONNECT_SECONDS, READ_SECONDS, TRIES, THREADS = 2, 10, 3, 8
 PAGE = 1_000  # the most EC2 gives at once
+THROTTLED_SECONDS = (1, 2, 4, 8)  # between tries, beside the client's own
+Pause = Callable[[float], Awaitable[None]]
 T = TypeVar("T")
 
 
 class Session:
     """EC2 of one region; an empty endpoint is AWS itself. Credentials: boto3's usual places."""
 
-    def __init__(self, *, region: str, endpoint: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        region: str,
+        endpoint: str = "",
+        buckets: Buckets | None = None,
+        pause: Pause = asyncio.sleep,
+    ) -> None:
+        self._buckets = buckets or Buckets(SystemClock(), pause)
+        self._pause = pause
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="ec2")
-        self._client: Future[Any] = self._pool.submit(_build, region, endpoint)
+        self._where = (region, endpoint)
+        self._building = Lock()
+        self._client: Any = None
 
     async def call(self, operation: str, **params: Any) -> Any:
         """One EC2 call.
@@ -40,32 +61,57 @@ class Session:
         Raises:
             CloudRefused, CloudThrottled, OverLimit, Unavailable: by the meaning of EC2's code.
         """
-        answer = await self._in_thread(lambda client: getattr(client, operation)(**params))
+        for seconds in THROTTLED_SECONDS:
+            try:
+                return await self._once(operation, params)
+            except CloudThrottled:
+                await self._pause(seconds * random.uniform(0.5, 1))  # noqa: S311 - no secret
+        return await self._once(operation, params)
+
+    async def _once(self, operation: str, params: dict[str, Any]) -> Any:
+        await self._buckets.take(_action(operation))
+        try:
+            answer = await self._in_thread(lambda client: getattr(client, operation)(**params))
+        except CloudThrottled:
+            self._buckets.empty(_action(operation))
+            raise
         crash.point("after-", operation)
         return answer
 
     async def pages(self, operation: str, what: str, **params: Any) -> list[Any]:
         """All items of a listing, page after page; raises as `call` does."""
-
-        def read(client: Any) -> list[Any]:
-            paginator = client.get_paginator(operation)
-            found = paginator.paginate(**params, PaginationConfig={"PageSize": PAGE})
-            return [one for page in found for one in page[what]]
-
-        return await self._in_thread(read)
+        found: list[Any] = []
+        more: dict[str, str] = {}
+        while True:
+            page = await self.call(operation, **params, MaxResults=PAGE, **more)
+            found += page[what]
+            if not page.get("NextToken"):
+                return found
+            more = {"NextToken": page["NextToken"]}
 
     async def _in_thread(self, act: Callable[[Any], T]) -> T:
         def run() -> T:
             try:
-                return act(self._client.result())
+                return act(self._built())
             except (ClientError, BotoCoreError) as refused:
                 raise _named(refused) from refused
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, run)
 
+    def _built(self) -> Any:
+        with self._building:
+            if self._client is None:
+                self._client = _build(*self._where)
+            return self._client
+
     async def close(self) -> None:
         """Let running calls end."""
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
+
+
+def _action(operation: str) -> str:
+    """`create_security_group` → `CreateSecurityGroup`, EC2's own name."""
+    return "".join(word.capitalize() for word in operation.split("_"))
 
 
 def _build(region: str, endpoint: str) -> Any:

@@ -15,6 +15,7 @@ from kite.rpc.server import RpcServer
 from kite.v1 import whitelist_pb2, whitelist_pb2_grpc
 from localcloud.strict.faults import Fault
 from tests.rpc.whitelist.fake_registry import FakeRegistry
+from tests.worlds.strict import NoLimits
 from whitelist_svc import app
 from whitelist_svc.session import Session
 from whitelist_svc.settings import Settings
@@ -118,8 +119,10 @@ def ec2_session(_strict_session):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "kite")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "kite")
-        session = Session(region="us-east-1", endpoint=_strict_session.api.endpoint)
-        session._client.result()
+        session = Session(
+            region="us-east-1", endpoint=_strict_session.api.endpoint, buckets=NoLimits()
+        )
+        session._built()
     yield session
     session._pool.shutdown()
 
