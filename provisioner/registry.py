@@ -1,18 +1,19 @@
 """The registry as the loop uses it: claim, renew, commit, hints. Every commit carries the fence."""
 
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import grpc
 
-from kite.clock import Clock
 from kite.errors import KiteError, NotFound
 from kite.v1 import controller_pb2, registry_pb2
 from kite.v1.controller_pb2_grpc import ControllerServiceStub
 from kite.v1.registry_pb2_grpc import RegistryServiceStub
 from provisioner import packing
 from provisioner.record import Event, Operation, Record
+from provisioner.registry_time import RegistryTime
 from provisioner.removal import keeps_base
 
 SAFE_READ_SECONDS = 5.0
@@ -70,19 +71,20 @@ class RegistryClient:
     """The Registry over gRPC. `holder` names this process."""
 
     def __init__(
-        self, channel: grpc.aio.Channel, *, holder: str, lease_seconds: int, clock: Clock
+        self, channel: grpc.aio.Channel, *, holder: str, lease_seconds: int, clock: RegistryTime
     ) -> None:
         self._controller = ControllerServiceStub(channel)
         self._registry = RegistryServiceStub(channel)
         self._holder = holder
         self._seconds = lease_seconds
-        self._clock = clock
+        self._time = clock
 
     async def claim(self, most: int) -> list[Claim]:
-        before = self._clock.monotonic()
+        before = self._time.monotonic()
         answer = await self._controller.Claim(
             controller_pb2.ClaimRequest(holder=self._holder, most=most, lease_seconds=self._seconds)
         )
+        self._time.follow(answer.now_ms, asked=before)
         return [
             Claim(
                 packing.unpack_cluster(one.cluster),
@@ -94,7 +96,7 @@ class RegistryClient:
         ]
 
     async def renew(self, held: Sequence[tuple[str, int]]) -> dict[str, float]:
-        before = self._clock.monotonic()
+        before = self._time.monotonic()
         answer = await self._controller.Renew(
             controller_pb2.RenewRequest(
                 holder=self._holder,
@@ -103,22 +105,23 @@ class RegistryClient:
             ),
             timeout=SAFE_READ_SECONDS,
         )
+        self._time.follow(answer.now_ms, asked=before)
         return {one.cluster_id: before + self._seconds for one in answer.held}
 
     async def commit(self, claim: Claim, write: Write) -> Claim:
-        now = self._clock.now_ms()
         record, operation = write.record, write.operation
         answer = await self._controller.Commit(
             controller_pb2.CommitRequest(
                 holder=self._holder,
                 cluster_id=record.cluster_id,
                 fence=claim.fence,
-                status=packing.pack_status(record, now),
+                status=packing.pack_status(record, self._time.now_ms()),
                 operation=packing.pack_operation(operation, record) if operation else None,
                 events=[packing.pack_event(e, record.cluster_id) for e in write.events],
-                due_at_ms=now + write.due_in_ms if write.due_in_ms else 0,
+                due_in_ms=write.due_in_ms,
                 release=write.release,
                 gone=write.gone,
+                commit_id=secrets.token_hex(8),
             ),
             timeout=SAFE_READ_SECONDS,
         )

@@ -20,8 +20,7 @@ async def serve(settings: Settings, stop: process.Stop) -> None:
 
 
 async def _serve(settings: Settings, store: Store, stop: process.Stop) -> None:
-    clock = SystemClock()
-    app = assemble(store, settings, clock)
+    app = assemble(store, settings, SystemClock())
     server = RpcServer(settings.registry_listen)
     for part in app.parts:
         server.add(*part)
@@ -30,7 +29,7 @@ async def _serve(settings: Settings, store: Store, stop: process.Stop) -> None:
         await server.serve(
             stop,
             watch_health(store, app.threads, server),
-            tidy_for_ever(store, app.threads, clock, seconds=settings.registry_tidy_seconds),
+            tidy_for_ever(store, app.threads, app.time, seconds=settings.registry_tidy_seconds),
             draining=app.broadcast.stop,
             store=kept,
         )

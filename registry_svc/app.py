@@ -15,6 +15,7 @@ from registry_svc.operations_rpc import OperationsRpc
 from registry_svc.settings import Settings
 from registry_svc.store import Store
 from registry_svc.threads import Threads
+from registry_svc.timekeeping import StoreTime
 from registry_svc.wishes import Wishes
 
 # What kite.rpc.server.RpcServer.add() takes.
@@ -28,15 +29,17 @@ class App:
     parts: list[Part]
     threads: Threads
     broadcast: Broadcast
+    time: StoreTime
 
 
-def assemble(store: Store, settings: Settings, clock: Clock) -> App:
-    """Everything of one registry process.
+def assemble(store: Store, settings: Settings, own: Clock) -> App:
+    """Everything of one registry process; `own` is this machine's clock.
 
     Raises:
         CatalogueRefused: the file of plans cannot be used.
     """
     catalogue = plan_file.load(settings.registry_plans_file)
+    clock = StoreTime(store, own)
     threads = Threads(settings.registry_threads, waiting=settings.registry_waiting)
     broadcast = Broadcast(
         store,
@@ -64,7 +67,7 @@ def assemble(store: Store, settings: Settings, clock: Clock) -> App:
             "kite.v1.OperationService",
         ),
     ]
-    return App(parts, threads, broadcast)
+    return App(parts, threads, broadcast, clock)
 
 
 def build(store: Store, settings: Settings, clock: Clock) -> list[Part]:

@@ -30,6 +30,8 @@ class Commit:
     due_at_ms: int = 0
     release: bool = False
     gone: bool = False
+    due_in_ms: int = 0
+    commit_id: str = ""
 
 
 class Claims:
@@ -94,6 +96,8 @@ class Claims:
             record = self._store.by_id(commit.cluster_id)
             if record is None:
                 raise no_such_cluster(commit.cluster_id)
+            if commit.commit_id and commit.commit_id == record.commit_id:
+                return record  # taken already; the answer was lost
             leases.check(record.lease, holder=commit.holder, fence=commit.fence)
             stored = self._store.swap(record, self._committed(record, commit))
             if stored:
@@ -120,12 +124,13 @@ class Claims:
             lease=_lease_after(record, commit),
             due_at_ms=leases.next_due(
                 record.lease,
-                wished_ms=commit.due_at_ms,
+                wished_ms=now + commit.due_in_ms if commit.due_in_ms else commit.due_at_ms,
                 now_ms=now,
                 generation=record.cluster.generation,
             ),
             changed_at_ms=now,
             operations=(operation,) if operation.operation_id else (),
+            commit_id=commit.commit_id,
         )
         return stories.told(new, events, now_ms=now, origin="provisioner")
 

@@ -33,14 +33,17 @@ class ControllerRpc(controller_pb2_grpc.ControllerServiceServicer):
             self._claims.claim, request.holder, most=request.most, seconds=request.lease_seconds
         )
         length = leases.seconds(request.lease_seconds)
-        return pb.ClaimResponse(claimed=[_claimed(record, length) for record in records])
+        return pb.ClaimResponse(
+            claimed=[_claimed(record, length) for record in records], now_ms=self._clock.now_ms()
+        )
 
     async def Renew(self, request: pb.RenewRequest, context: Any) -> pb.RenewResponse:
-        held = [(one.cluster_id, one.fence) for one in request.held]
+        asked = [(one.cluster_id, one.fence) for one in request.held]
         renewed = await self._threads.run(
-            self._claims.renew, request.holder, held, seconds=request.lease_seconds
+            self._claims.renew, request.holder, asked, seconds=request.lease_seconds
         )
-        return pb.RenewResponse(held=[pb.Held(cluster_id=c, fence=f) for c, f in renewed])
+        held = [pb.Held(cluster_id=c, fence=f) for c, f in renewed]
+        return pb.RenewResponse(held=held, now_ms=self._clock.now_ms())
 
     async def Commit(self, request: pb.CommitRequest, context: Any) -> pb.CommitResponse:
         record = await self._threads.run(self._claims.commit, commit_of(request))
@@ -81,6 +84,8 @@ def commit_of(request: pb.CommitRequest) -> Commit:
         due_at_ms=request.due_at_ms,
         release=request.release,
         gone=request.gone,
+        due_in_ms=request.due_in_ms,
+        commit_id=request.commit_id,
     )
 
 

@@ -197,6 +197,7 @@ class Cluster(me.Document):
     events = me.ListField(me.EmbeddedDocumentField(EventPart))
     told = me.BooleanField()
     stamp = me.StringField()
+    commit_id = me.StringField(db_field="commit-id")
     expires_at = me.LongField(db_field="expires-at")
 
 

@@ -52,6 +52,10 @@ class Engine(Protocol):
         """Whether a document matches that can not be rolled back any more."""
         ...
 
+    def time_ms(self) -> int | None:
+        """The database's own clock; None when it has none."""
+        ...
+
     def close(self) -> None: ...
 
 

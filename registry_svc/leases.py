@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from kite.errors import InvalidRequest, LeaseLost
 
 DEFAULT_SECONDS, LONGEST_SECONDS = 30, 600
+LONGEST_MS = LONGEST_SECONDS * 1000
 MOST_AT_ONCE = 100
 
 
@@ -54,7 +55,8 @@ def holder_name(text: str) -> str:
 
 
 def free(lease: Lease, now_ms: int) -> bool:
-    return not lease.holder or lease.until_ms <= now_ms
+    """Held by nobody, over, or longer than any lease: then the clock has jumped back since."""
+    return not lease.holder or not now_ms < lease.until_ms <= now_ms + LONGEST_MS
 
 
 def due(lease: Lease, *, due_at_ms: int, now_ms: int) -> bool:
@@ -72,8 +74,10 @@ def held(lease: Lease, *, holder: str, fence: int) -> bool:
 
 
 def renewed(lease: Lease, *, now_ms: int, seconds: int) -> Lease:
-    """Longer, never shorter."""
-    return replace(lease, until_ms=max(lease.until_ms, now_ms + seconds * 1000))
+    """Longer, never shorter, unless no lease can be that long."""
+    wished = now_ms + seconds * 1000
+    plausible = lease.until_ms <= now_ms + LONGEST_MS
+    return replace(lease, until_ms=max(lease.until_ms, wished) if plausible else wished)
 
 
 def released(lease: Lease) -> Lease:
@@ -96,5 +100,10 @@ def check(lease: Lease, *, holder: str, fence: int) -> None:
 
 
 def next_due(lease: Lease, *, wished_ms: int, now_ms: int, generation: int) -> int:
-    """When a cluster is due after a commit: at once when the wish changed behind the holder."""
-    return wished_ms if wished_ms and lease.generation == generation else now_ms
+    """When a cluster is due after a commit: at once when the wish changed behind the holder.
+
+    No later than ten minutes from now, whatever clock the wish was read from.
+    """
+    if not wished_ms or lease.generation != generation:
+        return now_ms
+    return min(wished_ms, now_ms + LONGEST_MS)

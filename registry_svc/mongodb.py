@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -108,6 +109,10 @@ class Mongo:
         )
         with pymongo.timeout(_CERTAIN_SECONDS):
             return certain.find_one(query, ["_id"]) is not None
+
+    def time_ms(self) -> int:
+        told = self.bound.clusters.collection.database.command("hello")["localTime"]
+        return int(told.replace(tzinfo=UTC).timestamp() * 1000)
 
     def close(self) -> None:
         mongoengine.disconnect(self._alias)

@@ -21,6 +21,7 @@ class Record:
             it, by whoever comes first. The operation of the latest wish always stays here.
         told: nothing is left to deliver.
         stamp: new with every write, so that its writer knows it again when the answer was lost.
+        commit_id: of the latest commit, so that a repeated one is not taken twice.
     """
 
     cluster: Cluster
@@ -36,6 +37,7 @@ class Record:
     told: bool = False
     expires_at_ms: int = 0
     stamp: str = ""
+    commit_id: str = ""
 
     @property
     def live(self) -> bool:

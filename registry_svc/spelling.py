@@ -147,6 +147,7 @@ RECORD: Table = (
     ("told", "told"),
     ("expires-at", "expires_at_ms"),
     ("stamp", "stamp"),
+    ("commit-id", "commit_id"),
 )
 LEASE: Table = (
     ("holder", "holder"),

@@ -16,7 +16,7 @@ from kite import crash
 from kite.errors import Unavailable
 from kite.v1.cluster_pb2 import Cluster
 from kite.v1.operation_pb2 import Event, Operation
-from registry_svc import packing
+from registry_svc import leases, packing
 from registry_svc.documents import Kind, checked
 from registry_svc.engine import Engine, Taken, may_have_happened, named
 from registry_svc.mongodb import Mongo
@@ -81,6 +81,11 @@ class Store:
     def ping(self) -> None:
         """Read something (a bare ping would not need a login)."""
         self._one(self._engine.bound.clusters, {"_id": "none"})
+
+    def time_ms(self) -> int | None:
+        """The database's own clock; None when it has none."""
+        with named():
+            return self._engine.time_ms()
 
     def close(self) -> None:
         self._engine.close()
@@ -173,11 +178,21 @@ class Store:
         query = {
             "live_key": {"$exists": True},
             "due-at": {"$lte": now_ms},
-            "lease.until": {"$lte": now_ms},
+            # As leases.free().
+            "$or": [
+                {"lease.until": {"$lte": now_ms}},
+                {"lease.until": {"$gt": now_ms + leases.LONGEST_MS}},
+            ],
         }
         found = self._many(
             self._engine.bound.clusters, query, order=[("due-at", ASCENDING)], limit=limit
         )
+        return [packing.unpack_record(document) for document in found]
+
+    def far_off(self, limit_ms: int, *, limit: int) -> list[Record]:
+        """Live clusters that nobody would look at before `limit_ms`."""
+        query = {"live_key": {"$exists": True}, "due-at": {"$gt": limit_ms}}
+        found = self._many(self._engine.bound.clusters, query, limit=limit)
         return [packing.unpack_record(document) for document in found]
 
     def changed_since(self, since_ms: int) -> list[Record]:

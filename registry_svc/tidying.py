@@ -1,13 +1,15 @@
 """What the registry does by itself: deliver what was left, forget what is over, say how it is."""
 
 import asyncio
+from dataclasses import replace
 
-from kite.clock import Clock
 from kite.errors import KiteError
 from kite.rpc.server import RpcServer
 from kite.telemetry import logs
+from registry_svc import leases
 from registry_svc.store import Store
 from registry_svc.threads import Threads
+from registry_svc.timekeeping import StoreTime
 
 _log = logs.get(__name__)
 AT_ONCE = 200
@@ -22,13 +24,23 @@ def tidy(store: Store, now_ms: int) -> int:
     over = store.expired(now_ms, limit=AT_ONCE)
     for cluster_id in over:
         store.forget(cluster_id)
-    return len(left) + len(over) + store.tidy_keys(now_ms)
+    mended = _mend_due(store, now_ms)
+    return len(left) + len(over) + mended + store.tidy_keys(now_ms)
 
 
-async def tidy_for_ever(store: Store, threads: Threads, clock: Clock, *, seconds: float) -> None:
+def _mend_due(store: Store, now_ms: int) -> int:
+    """Nobody may ask for so late a look: the clock has jumped back since; look now."""
+    late = store.far_off(now_ms + leases.LONGEST_MS, limit=AT_ONCE)
+    for record in late:
+        store.swap(record, replace(record, due_at_ms=now_ms), visible=False)
+    return len(late)
+
+
+async def tidy_for_ever(store: Store, threads: Threads, time: StoreTime, *, seconds: float) -> None:
     while True:
         try:
-            await threads.run(tidy, store, clock.now_ms())
+            await threads.run(time.look)
+            await threads.run(tidy, store, time.now_ms())
         except KiteError as failed:
             _log.warning("tidying failed", reason=failed.reason)
         await asyncio.sleep(seconds)

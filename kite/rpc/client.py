@@ -19,18 +19,20 @@ _READS = ("Get", "List")
 # Changes that may be repeated: idempotent by name, key, fence or content.
 _REPEATABLE_CHANGES = {
     "kite.v1.RegistryService": ("CreateCluster", "DeleteCluster"),
-    "kite.v1.ControllerService": ("Renew",),
+    "kite.v1.ControllerService": ("Renew", "Commit", "ClaimDuty"),
     "kite.v1.OperationService": ("RecordOperation",),
     "kite.v1.WhitelistService": ("EnsureGroups", "CloseGroups", "DropGroups"),
+    "kite.v1.ProvisionerService": ("Nudge",),
 }
 _READ_METHODS = {
     "kite.v1.RegistryService": ("GetCluster", "ListClusters", "ListPlans"),
     "kite.v1.OperationService": ("GetOperation", "ListOperations", "ListEvents"),
     "kite.v1.WhitelistService": ("GetRules", "CheckRules"),
+    "kite.v1.ProvisionerService": ("CheckOffers",),
 }
 
 
-def _service_config() -> str:
+def _service_config(*, several: bool) -> str:
     names = [
         {"service": service, "method": method}
         for table in (_REPEATABLE_CHANGES, _READ_METHODS)
@@ -45,15 +47,18 @@ def _service_config() -> str:
         "retryableStatusCodes": ["UNAVAILABLE"],
     }
     throttle = {"maxTokens": 10, "tokenRatio": 0.1}
-    return json.dumps(
-        {"methodConfig": [{"name": names, "retryPolicy": policy}], "retryThrottling": throttle}
-    )
+    config: dict[str, Any] = {
+        "methodConfig": [{"name": names, "retryPolicy": policy}],
+        "retryThrottling": throttle,
+    }
+    if several:
+        config["loadBalancingConfig"] = [{"round_robin": {}}]
+    return json.dumps(config)
 
 
 # Keepalive ends a call to a frozen peer only with all three of its settings
 # (measured on grpcio 1.85.1: without ping_timeout_ms the call hangs until its deadline).
 _OPTIONS: list[tuple[str, Any]] = [
-    ("grpc.service_config", _service_config()),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.min_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2_000),
@@ -120,7 +125,14 @@ class _Stream(grpc.aio.UnaryStreamClientInterceptor):
 
 
 def connect(target: str, *, name: str) -> grpc.aio.Channel:
-    """Channel to `target` (host:port); `name` is what failures call it, for example registry."""
+    """Channel to `target`; `name` is what failures call it, for example registry.
+
+    `target` is host:port, or several processes of one service that take turns: IP:port,IP:port,
+    or dns:///name:port for a name with several addresses. One that is away is left out.
+    """
+    several = "," in target or target.startswith("dns:")
     return grpc.aio.insecure_channel(
-        target, options=_OPTIONS, interceptors=[_Unary(name), _Stream(name)]
+        f"ipv4:{target}" if "," in target else target,
+        options=[("grpc.service_config", _service_config(several=several)), *_OPTIONS],
+        interceptors=[_Unary(name), _Stream(name)],
     )

@@ -14,6 +14,7 @@ from kite.errors import KiteError
 from kite.v1 import failure_pb2
 
 TRAILER = "kite-failure-bin"
+PUSHBACK = "grpc-retry-pushback-ms"  # gRFC A6; negative = do not try again
 DETAILS = "grpc-status-details-bin"
 DOMAIN = "kite"
 
@@ -101,11 +102,16 @@ def _detail_messages(
     return found
 
 
-def trailers(error: KiteError) -> tuple[tuple[str, bytes], ...]:
-    """What rides behind the status; `abort` takes a plain tuple only."""
+def trailers(error: KiteError) -> tuple[tuple[str, str | bytes], ...]:
+    """What rides behind the status; `abort` takes a plain tuple only.
+
+    Only silence is tried again by the channel itself. A server that names what is wrong has looked
+    already; the caller hears of it at once instead of after its deadline.
+    """
     return (
         (TRAILER, to_message(error).SerializeToString()),
         (DETAILS, _details(error).SerializeToString()),
+        (PUSHBACK, "-1"),
     )
 
 

@@ -81,16 +81,20 @@ class ClaimResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     CLAIMED_FIELD_NUMBER: _builtins.int
+    NOW_MS_FIELD_NUMBER: _builtins.int
+    now_ms: _builtins.int
+    """The registry's clock, which all loops follow: their own may differ."""
     @_builtins.property
     def claimed(self) -> _containers.RepeatedCompositeFieldContainer[Global___Claimed]: ...
     def __init__(
         self,
         *,
         claimed: _abc.Iterable[Global___Claimed] | None = ...,
+        now_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed", b"claimed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed", b"claimed", "now_ms", b"now_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -149,16 +153,20 @@ class RenewResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     HELD_FIELD_NUMBER: _builtins.int
+    NOW_MS_FIELD_NUMBER: _builtins.int
+    now_ms: _builtins.int
+    """As in ClaimResponse."""
     @_builtins.property
     def held(self) -> _containers.RepeatedCompositeFieldContainer[Global___Held]: ...
     def __init__(
         self,
         *,
         held: _abc.Iterable[Global___Held] | None = ...,
+        now_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held", "now_ms", b"now_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -177,15 +185,21 @@ class CommitRequest(_message.Message):
     DUE_AT_MS_FIELD_NUMBER: _builtins.int
     RELEASE_FIELD_NUMBER: _builtins.int
     GONE_FIELD_NUMBER: _builtins.int
+    COMMIT_ID_FIELD_NUMBER: _builtins.int
+    DUE_IN_MS_FIELD_NUMBER: _builtins.int
     holder: _builtins.str
     cluster_id: _builtins.str
     fence: _builtins.int
     due_at_ms: _builtins.int
-    """When the cluster is due again; 0 = now."""
+    """When the cluster is due again, by the registry's clock; 0 = now."""
     release: _builtins.bool
     """Gives the lease back in the same write."""
     gone: _builtins.bool
     """Nothing is left in the cloud: turn the record into a tombstone."""
+    commit_id: _builtins.str
+    """New with every commit, the same when one is repeated: a commit that was taken is not taken twice."""
+    due_in_ms: _builtins.int
+    """In how many milliseconds the cluster is due again; wins over due_at_ms unless 0."""
     @_builtins.property
     def status(self) -> _cluster_pb2.ClusterStatus: ...
     @_builtins.property
@@ -206,10 +220,12 @@ class CommitRequest(_message.Message):
         due_at_ms: _builtins.int = ...,
         release: _builtins.bool = ...,
         gone: _builtins.bool = ...,
+        commit_id: _builtins.str = ...,
+        due_in_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "due_at_ms", b"due_at_ms", "events", b"events", "fence", b"fence", "gone", b"gone", "holder", b"holder", "operation", b"operation", "release", b"release", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "commit_id", b"commit_id", "due_at_ms", b"due_at_ms", "due_in_ms", b"due_in_ms", "events", b"events", "fence", b"fence", "gone", b"gone", "holder", b"holder", "operation", b"operation", "release", b"release", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,13 +24,19 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19kite/v1/provisioner.proto\x12\x07kite.v1\")\n\x13WatchInstallRequest\x12\x12\n\ncluster_id\x18\x01 \x01(\t\"^\n\x14WatchInstallResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\t\x12\x0c\n\x04\x64one\x18\x03 \x01(\x05\x12\r\n\x05total\x18\x04 \x01(\x05\x12\x0c\n\x04line\x18\x05 \x01(\t\"\"\n\x0cNudgeRequest\x12\x12\n\ncluster_id\x18\x01 \x01(\t\"\x0f\n\rNudgeResponse\",\n\x12\x43heckOffersRequest\x12\x16\n\x0einstance_types\x18\x01 \x03(\t\"9\n\x13\x43heckOffersResponse\x12\"\n\x06offers\x18\x01 \x03(\x0b\x32\x12.kite.v1.TypeOffer\"1\n\tTypeOffer\x12\x15\n\rinstance_type\x18\x01 \x01(\t\x12\r\n\x05zones\x18\x02 \x03(\t2\xe5\x01\n\x12ProvisionerService\x12M\n\x0cWatchInstall\x12\x1c.kite.v1.WatchInstallRequest\x1a\x1d.kite.v1.WatchInstallResponse0\x01\x12\x36\n\x05Nudge\x12\x15.kite.v1.NudgeRequest\x1a\x16.kite.v1.NudgeResponse\x12H\n\x0b\x43heckOffers\x12\x1b.kite.v1.CheckOffersRequest\x1a\x1c.kite.v1.CheckOffersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19kite/v1/provisioner.proto\x12\x07kite.v1\")\n\x13WatchInstallRequest\x12\x12\n\ncluster_id\x18\x01 \x01(\t\"^\n\x14WatchInstallResponse\x12\r\n\x05token\x18\x01 \x01(\t\x12\x0c\n\x04step\x18\x02 \x01(\t\x12\x0c\n\x04\x64one\x18\x03 \x01(\x05\x12\r\n\x05total\x18\x04 \x01(\x05\x12\x0c\n\x04line\x18\x05 \x01(\t\"\"\n\x0cNudgeRequest\x12\x12\n\ncluster_id\x18\x01 \x01(\t\"\x0f\n\rNudgeResponse\",\n\x12\x43heckOffersRequest\x12\x16\n\x0einstance_types\x18\x01 \x03(\t\"9\n\x13\x43heckOffersResponse\x12\"\n\x06offers\x18\x01 \x03(\x0b\x32\x12.kite.v1.TypeOffer\"1\n\tTypeOffer\x12\x15\n\rinstance_type\x18\x01 \x01(\t\x12\r\n\x05zones\x18\x02 \x03(\t2\xf4\x01\n\x12ProvisionerService\x12R\n\x0cWatchInstall\x12\x1c.kite.v1.WatchInstallRequest\x1a\x1d.kite.v1.WatchInstallResponse\"\x03\x90\x02\x01\x30\x01\x12;\n\x05Nudge\x12\x15.kite.v1.NudgeRequest\x1a\x16.kite.v1.NudgeResponse\"\x03\x90\x02\x02\x12M\n\x0b\x43heckOffers\x12\x1b.kite.v1.CheckOffersRequest\x1a\x1c.kite.v1.CheckOffersResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kite.v1.provisioner_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_PROVISIONERSERVICE'].methods_by_name['WatchInstall']._loaded_options = None
+  _globals['_PROVISIONERSERVICE'].methods_by_name['WatchInstall']._serialized_options = b'\220\002\001'
+  _globals['_PROVISIONERSERVICE'].methods_by_name['Nudge']._loaded_options = None
+  _globals['_PROVISIONERSERVICE'].methods_by_name['Nudge']._serialized_options = b'\220\002\002'
+  _globals['_PROVISIONERSERVICE'].methods_by_name['CheckOffers']._loaded_options = None
+  _globals['_PROVISIONERSERVICE'].methods_by_name['CheckOffers']._serialized_options = b'\220\002\001'
   _globals['_WATCHINSTALLREQUEST']._serialized_start=38
   _globals['_WATCHINSTALLREQUEST']._serialized_end=79
   _globals['_WATCHINSTALLRESPONSE']._serialized_start=81
@@ -46,5 +52,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TYPEOFFER']._serialized_start=335
   _globals['_TYPEOFFER']._serialized_end=384
   _globals['_PROVISIONERSERVICE']._serialized_start=387
-  _globals['_PROVISIONERSERVICE']._serialized_end=616
+  _globals['_PROVISIONERSERVICE']._serialized_end=631
 # @@protoc_insertion_point(module_scope)

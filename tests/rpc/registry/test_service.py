@@ -147,7 +147,7 @@ async def test_tidying_goes_on_after_a_failure(registry, monkeypatch):
 
     monkeypatch.setattr(tidying, "tidy", tidy)
     beside = asyncio.create_task(
-        tidying.tidy_for_ever(registry.store, registry.app.threads, registry.clock, seconds=0)
+        tidying.tidy_for_ever(registry.store, registry.app.threads, registry.app.time, seconds=0)
     )
     async with asyncio.timeout(20):
         assert [await rounds.get(), await rounds.get()] == [registry.clock.now_ms()] * 2

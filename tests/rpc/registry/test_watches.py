@@ -206,6 +206,8 @@ async def test_late_news_never_overtakes_newer(embedded):
 async def test_changes_of_another_process_are_seen(wire_server):
     clock = HandClock()
     engines = [Mongo(wire_server.uri, "kite-test-watch", prove=False) for _ in range(2)]
+    for engine in engines:
+        engine.time_ms = clock.now_ms
     try:
         async with (
             hosted(engines[0], clock, rescan_ms=20) as here,

@@ -127,3 +127,26 @@ def test_at_most_one_holder_and_fences_only_grow(story):
         holders = [w for w, f in fences.items() if leases.held(lease, holder=w, fence=f)]
         assert len(holders) <= 1
     assert granted == sorted(set(granted))
+
+
+def test_a_lease_longer_than_any_lease_is_free():
+    """The clock has jumped back since it was given; else its cluster would wait for hours."""
+    lease = Lease("a", 3, NOON)
+    for back_ms, expected in ((1, False), (leases.LONGEST_MS, False), (leases.LONGEST_MS + 1, True)):
+        assert leases.free(lease, NOON - back_ms) is expected
+
+
+def test_renewing_after_the_clock_jumped_back_gives_a_lease_that_can_be():
+    lease = Lease("a", 3, NOON)
+    an_hour_back = NOON - 3_600_000
+    renewed = leases.renewed(lease, now_ms=an_hour_back, seconds=30)
+    assert renewed == Lease("a", 3, an_hour_back + 30_000)
+    assert not leases.free(renewed, an_hour_back)
+
+
+@pytest.mark.parametrize(("wished", "due"), [
+    (0, NOON), (NOON + 5, NOON + 5), (NOON - 5, NOON - 5),
+    (NOON + 10 * 3_600_000, NOON + leases.LONGEST_MS),
+])  # fmt: skip
+def test_nobody_may_ask_for_a_look_that_never_comes(wished, due):
+    assert leases.next_due(HELD, wished_ms=wished, now_ms=NOON, generation=7) == due
