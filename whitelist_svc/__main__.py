@@ -18,7 +18,8 @@ async def serve(settings: Settings, stop: process.Stop) -> None:
     server = RpcServer(settings.whitelist_listen)
     built.add_to(server)
     try:
-        await server.serve(stop, built.mender.run(), install=settings.install)
+        work = (built.mender.run(), built.sweeper.run())
+        await server.serve(stop, *work, install=settings.install)
     finally:
         await built.close()
 

@@ -11,10 +11,13 @@ from typing import Any
 import grpc
 
 from kite.clock import Clock, SystemClock
-from kite.rpc import client
+from kite.rpc import client, sweep_rpc
 from kite.rpc.server import RpcServer
-from kite.v1 import whitelist_pb2_grpc
-from whitelist_svc import groups
+from kite.rpc.sweep_book import SweepBook
+from kite.rpc.sweep_rpc import SweepRpc
+from kite.sweeping import Sweeper
+from kite.v1 import sweep_pb2_grpc, whitelist_pb2_grpc
+from whitelist_svc import groups, sweep
 from whitelist_svc.apply import Hands, Pause
 from whitelist_svc.ec2 import Ec2
 from whitelist_svc.follow import Follower
@@ -27,15 +30,18 @@ from whitelist_svc.settings import Settings
 from whitelist_svc.whitelist_rpc import WhitelistRpc
 
 SERVICE = "kite.v1.WhitelistService"
+_LEAST_SWEEP_LEASE = 90
 Servicer = tuple[Callable[[Any, grpc.aio.Server], None], Any, str]
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """`servicers` are arguments of RpcServer.add; `mender.run()` is the loop."""
+    """`servicers` are arguments of RpcServer.add; `mender` and `sweeper` are the loops."""
 
     rpc: WhitelistRpc
+    sweep_rpc: SweepRpc
     mender: Mender
+    sweeper: Sweeper
     whitelists: Whitelists
     keeper: Keeper
     session: Session
@@ -43,7 +49,9 @@ class App:
 
     @property
     def servicers(self) -> tuple[Servicer, ...]:
-        return ((whitelist_pb2_grpc.add_WhitelistServiceServicer_to_server, self.rpc, SERVICE),)
+        register = whitelist_pb2_grpc.add_WhitelistServiceServicer_to_server
+        sweeps = sweep_pb2_grpc.add_SweepServiceServicer_to_server
+        return ((register, self.rpc, SERVICE), (sweeps, self.sweep_rpc, sweep_rpc.SERVICE))
 
     def add_to(self, server: RpcServer) -> None:
         for register, servicer, name in self.servicers:
@@ -71,9 +79,8 @@ def build(
     channel = channel or client.connect(settings.registry, name="registry")
     ec2 = Ec2(session)
     # The same name after a restart, so that a duty need not wait for the old lease to end.
-    records = Records(
-        channel, holder=holder or f"{socket.gethostname()}/{settings.whitelist_listen}"
-    )
+    holder = holder or f"{socket.gethostname()}/{settings.whitelist_listen}"
+    records = Records(channel, holder=holder)
     policy = settings.policy
     hands = Hands(ec2, clock, pause, limit=policy.per_family)
     follower = Follower(
@@ -95,4 +102,20 @@ def build(
     )
     whitelists = Whitelists(records, follower, clock, policy=policy)
     mender = Mender(ec2, hands, follower, keeper, records, clock, pause, how)
-    return App(WhitelistRpc(whitelists, keeper), mender, whitelists, keeper, session, channel)
+    sweeper = Sweeper(
+        sweep.SweepCloud(session, ec2, settings.install),
+        _book(settings, channel, holder),
+        settings.sweep_policy,
+        install=settings.install,
+        seconds=settings.whitelist_sweep_seconds,
+        mode=settings.whitelist_sweep,
+        pause=pause,
+    )
+    rpc = WhitelistRpc(whitelists, keeper)
+    sweeps = SweepRpc(sweeper, settings.sweep_policy)
+    return App(rpc, sweeps, mender, sweeper, whitelists, keeper, session, channel)
+
+
+def _book(settings: Settings, channel: grpc.aio.Channel, holder: str) -> SweepBook:
+    lease = max(_LEAST_SWEEP_LEASE, settings.whitelist_sweep_seconds * 2)
+    return SweepBook(channel, sweep.read, duty="sweep-groups", holder=holder, seconds=lease)

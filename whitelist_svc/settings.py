@@ -4,6 +4,8 @@ from kite import ports
 from kite.described import tell
 from kite.errors import KiteError
 from kite.settings import Common, Field
+from kite.sweep import Mode
+from kite.sweep import Policy as SweepPolicy
 from whitelist_svc import ranges
 from whitelist_svc.groups import CONTROL_PORTS
 from whitelist_svc.rules import Policy
@@ -69,10 +71,24 @@ class Settings(Common):
     whitelist_mend_seconds: float = Field(
         30.0, ge=0.1, le=3600, description="Pause between two looks for drift."
     )
+    whitelist_sweep: Mode = Field(
+        Mode.ON,
+        description="Security groups without a cluster: on = removed, report = only told, off.",
+    )
+    whitelist_sweep_seconds: int = Field(
+        60,
+        ge=1,
+        le=300,
+        description="Pause between two sweeps, and between the two sightings of a leftover.",
+    )
     whitelist_strict: bool = Field(
         default=True,
         description="Rules added by hand are removed; false = only reported as events.",
     )
+
+    @property
+    def sweep_policy(self) -> SweepPolicy:
+        return SweepPolicy(gap_ms=self.whitelist_sweep_seconds * 1000)
 
     @property
     def policy(self) -> Policy:

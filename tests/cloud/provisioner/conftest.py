@@ -10,6 +10,7 @@ from provisioner.ec2 import client as ec2_client
 from provisioner.ec2.client import Ec2
 from provisioner.settings import Settings
 from tests.cloud.provisioner.house import SECRET, House
+from tests.worlds.strict import NoLimits
 from whitelist_svc.session import Session
 
 
@@ -19,8 +20,10 @@ def clients_and_session(_strict_session):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", "kite")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "kite")
-        session = Session(region="us-east-1", endpoint=_strict_session.api.endpoint)
-        session._client.result()
+        session = Session(
+            region="us-east-1", endpoint=_strict_session.api.endpoint, buckets=NoLimits()
+        )
+        session._built()
         clients = ec2_client.build("us-east-1", _strict_session.api.endpoint)
     yield clients, session
     session._pool.shutdown()
