@@ -9,7 +9,7 @@ import botocore.session
 from tests.house import tree
 
 ADAPTERS = ("provisioner/", "whitelist_svc/")
-LIMITS = ("provisioner/ec2/buckets.py",)  # request limits by action; calls nothing
+LIMITS = ("kite/buckets.py",)  # request limits by action; calls nothing
 
 
 @cache

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kite.buckets import rate_of
 from localcloud.strict.call import Call, Params
 from localcloud.strict.rates import (
     REQUESTS,
@@ -11,7 +12,6 @@ from localcloud.strict.rates import (
     bucket_of,
     request_rate,
 )
-from provisioner.ec2.buckets import rate_of
 
 
 def call(action, **values):
