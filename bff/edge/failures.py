@@ -98,7 +98,11 @@ def face(failed: KiteError, *, request_id: str) -> Face:
 
 def _headers(failed: KiteError, status: int) -> dict[str, str]:
     match status:
-        case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
+        case (
+            HTTPStatus.TOO_MANY_REQUESTS
+            | HTTPStatus.SERVICE_UNAVAILABLE
+            | HTTPStatus.GATEWAY_TIMEOUT
+        ):
             return {"Retry-After": str(failed.retry_after or RETRY_SECONDS)}
         case HTTPStatus.UNAUTHORIZED:
             return {"WWW-Authenticate": 'Kite realm="kite"'}

@@ -13,14 +13,14 @@ class Mode(StrEnum):
 
 
 class Relay:
-    """Between a client and `target` (host, port); runs in a thread of its own.
+    """Between clients of `port` (0 = a free one) and port `target`; runs in a thread of its own.
 
     Use as a context manager. `lose(word)` lets the next request that holds `word` through and
     breaks its connection in place of the reply: the effect took place and nobody was told.
     """
 
-    def __init__(self, host, port):
-        self._target = (host, port)
+    def __init__(self, host, target, *, port=0):
+        self._target = (host, target)
         self._mode = Mode.PASS
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -28,7 +28,7 @@ class Relay:
         self._server = None
         self._flows = None
         self._words = []
-        self.port = 0
+        self.port = port
         self.lost = 0
 
     def __enter__(self):
