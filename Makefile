@@ -4,7 +4,7 @@ SETUP := deploy/setup.sh
 PROTOS := $(sort $(wildcard protos/kite/v1/*.proto))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup proto fmt lint type check test demo stop restart clean bench sim docs pins
+.PHONY: help setup proto fmt lint type check test demo stop restart clean bench sim chaos docs pins
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,11 @@ test: ## every test this machine can run; ARGS goes to pytest (ARGS="tests/unit 
 sim: ## the reconcile simulator over many seeds; SEEDS=5000 by default
 	@$(SETUP) base
 	KITE_TEST_SEEDS=$(or $(SEEDS),5000) $(PY) -m pytest tests/sim $(ARGS)
+
+chaos: ## kill, freeze and restart services and hosts while users work, then audit; SECONDS=300 SEED=7 HOSTS=2|0
+	@$(if $(filter-out 0,$(or $(HOSTS),2)),deploy/preflight.sh)
+	@$(SETUP) base demo test $(if $(filter-out 1,$(or $(REGISTRIES),1)),wire)
+	@$(PY) -m tests.chaos --seconds $(or $(SECONDS),60) --seed '$(SEED)' --hosts $(or $(HOSTS),2) --registries $(or $(REGISTRIES),1)
 
 pins: ## write deploy/constraints.txt from .venv, after its tests passed
 	@deploy/pins.sh

@@ -91,6 +91,7 @@ class Children:
                 stderr=out,
                 start_new_session=True,
             )
+        process.returncode = 0  # reaped by pid, so this object need not live as long
         child = Child(name, argv, dict(env), str(log), process.pid, began(process.pid))
         self._found[name] = child
         self._write()

@@ -1,0 +1,56 @@
+"""`python -m tests.chaos --seconds 300 --seed 7 --hosts 3`: exit 0 when all was as recorded."""
+
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tests.chaos.grounds import Hosted
+from tests.chaos.orphans import adopt_orphans, orphans
+from tests.chaos.run import Chaos, Wanted
+
+CLUSTERS = 30
+"""Without hosts a cluster costs almost nothing."""
+
+
+def main(
+    *,
+    seconds: Annotated[int, typer.Option(min=1, help="How long there is trouble.")] = 60,
+    seed: Annotated[str, typer.Option(help="The same seed plans the same trouble.")] = "",
+    hosts: Annotated[int, typer.Option(min=0, help="Pretend hosts at most; 0 = none.")] = 2,
+    registries: Annotated[int, typer.Option(min=1, help="2 = two of them on a database.")] = 1,
+    provisioners: Annotated[int, typer.Option(min=1, help="How many share the work.")] = 2,
+) -> None:
+    for name in [n for n in os.environ if n.startswith("KITE_") and not n.startswith("KITE_TEST_")]:
+        del os.environ[name]  # this run has settings of its own
+    console = Console(highlight=False, soft_wrap=True)
+    seed = seed or secrets.token_hex(3)
+    users = hosts or 6
+    folder = Path(tempfile.mkdtemp(prefix="kite-chaos-"))
+    wanted = Wanted(
+        seconds, seed, hosts, users, 1 if hosts else CLUSTERS // users, registries, provisioners,
+        folder,
+    )  # fmt: skip
+    console.print(f"chaos: {seconds} s, seed {seed}, hosts {hosts}; logs in {folder}")
+    adopt_orphans()
+    good = Chaos(wanted, console).run()
+    left = [*(Hosted.residue() if hosts else ()), *orphans()]
+    if left:
+        console.print(f"[red]left on this machine:[/] {'; '.join(left)}")
+        good = False
+    console.print("[green]all as recorded" if good else f"[red]differences; seed {seed}")
+    if good:
+        shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(main)
+    app()

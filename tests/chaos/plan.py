@@ -1,0 +1,101 @@
+"""What goes wrong and when: a list made from a seed, before anything runs. Pure."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+from kite.crash import POINTS
+
+SHORTEST, LONGEST = 0.3, 4.0
+"""Seconds between two disturbances."""
+FREEZES = (0.5, 2.0, 5.0)
+LONG_FREEZE = 25.0
+"""For a provisioner that others stand in for: longer than a lease of 20 s."""
+
+
+class Do(StrEnum):
+    KILL = "kill -9"
+    FREEZE = "freeze"
+    RESTART = "restart"
+    CRASH = "crash at"
+    FAULT = "let EC2"
+    END_HOST = "terminate a host"
+    CUT_HOST = "cut the power of a host"
+    KILL_DATABASE = "kill -9 the database"
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """`target` is a process, or a part of one (0 to 1) of the clusters that are there."""
+
+    at: float
+    do: Do
+    target: str = ""
+    detail: str = ""
+    seconds: float = 0.0
+    part: float = 0.0
+
+    def __str__(self):
+        words = [self.do.value, self.target, self.detail]
+        if self.seconds:
+            words.append(f"for {self.seconds:g} s")
+        return " ".join(word for word in words if word)
+
+
+WEIGHTS = {Do.KILL: 6, Do.FREEZE: 3, Do.RESTART: 2, Do.CRASH: 8, Do.FAULT: 3, Do.END_HOST: 1}
+HOSTS = {Do.CUT_HOST: 1}
+DATABASE = {Do.KILL_DATABASE: 2}
+FAULTS = (
+    ("lose a reply", {"kind": "lost-reply"}),
+    ("drop a call", {"kind": "reset"}),
+    ("answer late", {"kind": "delay-reply", "seconds": 3.0}),
+)
+ACTIONS = (
+    "RunInstances",
+    "AllocateAddress",
+    "AssociateAddress",
+    "TerminateInstances",
+    "ReleaseAddress",
+    "CreateSecurityGroup",
+    "DeleteSecurityGroup",
+    "AuthorizeSecurityGroupIngress",
+    "RevokeSecurityGroupIngress",
+)
+
+
+def plan(seed, seconds, names, *, hosts, database):
+    """Disturbances in order of time, none in the first two seconds."""
+    dice = Random(f"plan {seed}")
+    weights = {**WEIGHTS, **(HOSTS if hosts else {}), **(DATABASE if database else {})}
+    kinds, chances = list(weights), list(weights.values())
+    found, at = [], 2.0
+    while at < seconds:
+        (do,) = dice.choices(kinds, chances)
+        found.append(_one(dice, round(at, 2), do, names))
+        at += dice.uniform(SHORTEST, LONGEST)
+    return found
+
+
+def _one(dice, at, do, names):
+    name = dice.choice(names)
+    match do:
+        case Do.FREEZE:
+            many = name.startswith("provisioner") and "provisioner-2" in names
+            longest = (LONG_FREEZE,) if many else ()
+            return Disturbance(at, do, name, seconds=dice.choice((*FREEZES, *longest)))
+        case Do.CRASH:
+            return Disturbance(at, do, name, dice.choice(POINTS[name.rpartition("-")[0]]))
+        case Do.FAULT:
+            return Disturbance(at, do, dice.choice(FAULTS)[0], f"of {dice.choice(ACTIONS)}")
+        case Do.END_HOST | Do.CUT_HOST:
+            return Disturbance(at, do, part=dice.random())
+        case Do.KILL_DATABASE:
+            return Disturbance(at, do)
+        case _:
+            return Disturbance(at, do, name)
+
+
+def fault_of(disturbance):
+    """What the control path of the strict EC2 is told."""
+    kind = dict(FAULTS)[disturbance.target]
+    return {**kind, "action": disturbance.detail.removeprefix("of "), "times": 1}
