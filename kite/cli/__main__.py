@@ -1,4 +1,4 @@
-"""`kite`: run the services, look at their settings."""
+"""`kite`: run the services, look at their settings, tidy up after them."""
 
 import asyncio
 import os
@@ -11,6 +11,7 @@ import kite
 from kite.cli import config
 from kite.cli.services import RESTING_ENV, Service
 from kite.cli.supervise import supervise
+from kite.settings import Common, SettingsRefused, load
 
 app = typer.Typer(no_args_is_help=True, help="Managed Milvus clusters on your own EC2.")
 config_app = typer.Typer(no_args_is_help=True, help="Settings, from the environment and .env.")
@@ -66,6 +67,46 @@ def example() -> None:
     """The text of .env.example."""
     whole = _told({"KITE_ENV_FILE": os.devnull})
     typer.echo(config.example(whole), nl=False)
+
+
+@app.command("gc")
+def collect_garbage(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove what would go.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look (the default).")] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Do not look a second time after a minute.")
+    ] = False,
+    unproven: Annotated[
+        bool,
+        typer.Option(
+            "--unproven",
+            help="Also what carries this install's tags but cannot be shown to be Kite's: "
+            "of clusters the registry never knew, or with tags that were changed.",
+        ),
+    ] = False,
+    limit: Annotated[
+        int, typer.Option(min=0, help="How many of a kind may be leftovers at once; 0 = usual.")
+    ] = 0,
+) -> None:
+    """List (and with --yes remove) what is in EC2 without a cluster that stands for it.
+
+    Exit code 0: nothing is left over; 1: something is; 3: a service could not tell.
+    """
+    if yes and dry_run:
+        raise typer.BadParameter("--yes and --dry-run exclude each other")
+    from kite.cli import gc  # gRPC is loaded by commands that talk to services only
+
+    wish = gc.Wish(act=yes, now=now, unproven=unproven, bound=limit)
+    raise typer.Exit(gc.run(_common(), wish))
+
+
+def _common() -> Common:
+    try:
+        return load(Common)
+    except SettingsRefused as refused:
+        typer.echo(str(refused), err=True)
+        raise typer.Exit(2) from None
 
 
 @app.command()

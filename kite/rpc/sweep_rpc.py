@@ -24,6 +24,7 @@ class SweepRpc(sweep_pb2_grpc.SweepServiceServicer):
             leftovers=[_leftover(one, done.get(one.thing)) for one in plan.findings],
             alarms=plan.alarms,
             skipped=plan.skipped,
+            gap_ms=self._policy.gap_ms,
         )
 
 

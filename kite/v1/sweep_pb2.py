@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13kite/v1/sweep.proto\x12\x07kite.v1\"j\n\x0cSweepRequest\x12\x0b\n\x03\x61\x63t\x18\x01 \x01(\x08\x12\x0b\n\x03now\x18\x02 \x01(\x08\x12\x1f\n\x04seen\x18\x03 \x03(\x0b\x32\x11.kite.v1.Sighting\x12\x10\n\x08unproven\x18\x04 \x01(\x08\x12\r\n\x05\x62ound\x18\x05 \x01(\x05\",\n\x08Sighting\x12\x0c\n\x04mark\x18\x01 \x01(\t\x12\x12\n\nseen_at_ms\x18\x02 \x01(\x03\"V\n\rSweepResponse\x12$\n\tleftovers\x18\x01 \x03(\x0b\x32\x11.kite.v1.Leftover\x12\x0e\n\x06\x61larms\x18\x02 \x03(\t\x12\x0f\n\x07skipped\x18\x03 \x01(\t\"\xbb\x01\n\x08Leftover\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x12\n\ncluster_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0f\n\x07verdict\x18\x05 \x01(\t\x12\x0b\n\x03why\x18\x06 \x01(\t\x12\x0e\n\x06\x61ge_ms\x18\x07 \x01(\x03\x12#\n\x08sighting\x18\x08 \x01(\x0b\x32\x11.kite.v1.Sighting\x12\x0f\n\x07removed\x18\t \x01(\x08\x12\x0f\n\x07trouble\x18\n \x01(\t2F\n\x0cSweepService\x12\x36\n\x05Sweep\x12\x15.kite.v1.SweepRequest\x1a\x16.kite.v1.SweepResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13kite/v1/sweep.proto\x12\x07kite.v1\"j\n\x0cSweepRequest\x12\x0b\n\x03\x61\x63t\x18\x01 \x01(\x08\x12\x0b\n\x03now\x18\x02 \x01(\x08\x12\x1f\n\x04seen\x18\x03 \x03(\x0b\x32\x11.kite.v1.Sighting\x12\x10\n\x08unproven\x18\x04 \x01(\x08\x12\r\n\x05\x62ound\x18\x05 \x01(\x05\",\n\x08Sighting\x12\x0c\n\x04mark\x18\x01 \x01(\t\x12\x12\n\nseen_at_ms\x18\x02 \x01(\x03\"f\n\rSweepResponse\x12$\n\tleftovers\x18\x01 \x03(\x0b\x32\x11.kite.v1.Leftover\x12\x0e\n\x06\x61larms\x18\x02 \x03(\t\x12\x0f\n\x07skipped\x18\x03 \x01(\t\x12\x0e\n\x06gap_ms\x18\x04 \x01(\x03\"\xbb\x01\n\x08Leftover\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x12\n\ncluster_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0f\n\x07verdict\x18\x05 \x01(\t\x12\x0b\n\x03why\x18\x06 \x01(\t\x12\x0e\n\x06\x61ge_ms\x18\x07 \x01(\x03\x12#\n\x08sighting\x18\x08 \x01(\x0b\x32\x11.kite.v1.Sighting\x12\x0f\n\x07removed\x18\t \x01(\x08\x12\x0f\n\x07trouble\x18\n \x01(\t2F\n\x0cSweepService\x12\x36\n\x05Sweep\x12\x15.kite.v1.SweepRequest\x1a\x16.kite.v1.SweepResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,9 +36,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGHTING']._serialized_start=140
   _globals['_SIGHTING']._serialized_end=184
   _globals['_SWEEPRESPONSE']._serialized_start=186
-  _globals['_SWEEPRESPONSE']._serialized_end=272
-  _globals['_LEFTOVER']._serialized_start=275
-  _globals['_LEFTOVER']._serialized_end=462
-  _globals['_SWEEPSERVICE']._serialized_start=464
-  _globals['_SWEEPSERVICE']._serialized_end=534
+  _globals['_SWEEPRESPONSE']._serialized_end=288
+  _globals['_LEFTOVER']._serialized_start=291
+  _globals['_LEFTOVER']._serialized_end=478
+  _globals['_SWEEPSERVICE']._serialized_start=480
+  _globals['_SWEEPSERVICE']._serialized_end=550
 # @@protoc_insertion_point(module_scope)

@@ -87,8 +87,11 @@ class SweepResponse(_message.Message):
     LEFTOVERS_FIELD_NUMBER: _builtins.int
     ALARMS_FIELD_NUMBER: _builtins.int
     SKIPPED_FIELD_NUMBER: _builtins.int
+    GAP_MS_FIELD_NUMBER: _builtins.int
     skipped: _builtins.str
     """Why nothing was decided; empty = all was seen."""
+    gap_ms: _builtins.int
+    """How far apart the two sightings of a leftover must lie."""
     @_builtins.property
     def leftovers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Leftover]: ...
     @_builtins.property
@@ -101,10 +104,11 @@ class SweepResponse(_message.Message):
         leftovers: _abc.Iterable[Global___Leftover] | None = ...,
         alarms: _abc.Iterable[_builtins.str] | None = ...,
         skipped: _builtins.str = ...,
+        gap_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "leftovers", b"leftovers", "skipped", b"skipped"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarms", b"alarms", "gap_ms", b"gap_ms", "leftovers", b"leftovers", "skipped", b"skipped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -6,6 +6,7 @@ import pytest
 from kite import tags
 from kite.sweep import Kind, Slot, Thing
 from kite.sweeping import time_of
+from kite.v1 import cluster_pb2
 from provisioner.record import Address, NodeState, Record, Spec
 from provisioner.sweep import facts
 from tests.unit.provisioner.shapes import CLUSTER, INSTALL, node, token_of
@@ -95,6 +96,14 @@ def test_a_slot_is_open_while_somebody_looks_after_its_machine(one, slot):
     assert live.clusters[CLUSTER].slots == (slot,)
     assert live.clusters[CLUSTER].allocation_id == "eipalloc-1"
     assert live.gaps == ()
+
+
+def test_clusters_of_the_wire_are_read():
+    cluster = cluster_pb2.Cluster(cluster_id=CLUSTER)
+    cluster.status.nodes.add(slot=0, attempt=1, token=token_of(), instance_id="i-1")
+    found = facts.read([cluster], install=INSTALL)
+    assert found.clusters[CLUSTER].slots == (Slot(0, 1, "i-1"),)
+    assert facts.read([cluster], install="kite2").gaps
 
 
 def test_a_registry_with_names_of_another_install_is_not_ours():
