@@ -20,7 +20,7 @@ from kite.sweeping import Sweeper
 from kite.v1 import provisioner_pb2_grpc, sweep_pb2_grpc
 from provisioner.ec2 import client as ec2_client
 from provisioner.ec2 import network
-from provisioner.ec2.client import Clients, Ec2
+from provisioner.ec2.client import Ec2
 from provisioner.ec2.offerings import Offerings
 from provisioner.groups import Groups
 from provisioner.install.runner import Installer
@@ -76,7 +76,7 @@ class App:
 class Parts:
     """What a test may bring in the place of the real thing; None = made from the settings."""
 
-    clients: Callable[[], Clients] | None = None
+    clients: Callable[[], Any] | None = None
     registry: grpc.aio.Channel | None = None
     whitelist: grpc.aio.Channel | None = None
     installer: InstallerLike | None = None
@@ -143,7 +143,7 @@ def _sweeper(settings: Settings, ec2: Ec2, registry: grpc.aio.Channel, holder: s
     )
 
 
-def _clients(settings: Settings) -> Callable[[], Clients]:
+def _clients(settings: Settings) -> Callable[[], Any]:
     return lambda: ec2_client.build(settings.region, settings.ec2_endpoint)
 
 

@@ -135,7 +135,8 @@ def _launch_refused(
 ) -> Record:
 
     def taught(node: Node) -> Node:
-        return after_refusal(node, error, limits, now, first=action.fresh)
+        fresh, overdue = action.fresh, action.overdue
+        return after_refusal(node, error, limits, now, first=fresh, overdue=overdue)
 
     record = _on(record, action, taught)
     return replace(record, groups=()) if group_missing(error) else record
@@ -181,20 +182,27 @@ def _cloud_condition(record: Record, results: Results, now: int) -> Record:
     silent = [o for a, o in results if isinstance(o, KiteError) and not _told(a, o)]
     if silent:
         return cloud_silent(record, silent[0], now)
+    if any(isinstance(outcome, CloudThrottled) for _, outcome in results):
+        return record
     if record.condition(CLOUD_ANSWERS) is None and not results:
         return record
     return with_condition(record, CLOUD_ANSWERS, ok=True, now=now)
 
 
 def _told(action: Action, error: KiteError) -> bool:
-    if isinstance(error, NoCapacity):
+    if isinstance(error, NoCapacity | CloudThrottled):  # asked to slow down we slow down, no more
         return True
     told = Launch | Allocate | EnsureGroups
     return isinstance(error, FOR_GOOD) and isinstance(action, told)
 
 
 def cloud_silent(record: Record, error: KiteError, now: int) -> Record:
-    """The record with the trouble told; nothing else is concluded from silence."""
+    """The record with the trouble told; nothing else is concluded from silence.
+
+    A throttled call is no trouble of the user's: it comes again after a pause.
+    """
+    if isinstance(error, CloudThrottled):
+        return record
     return with_condition(
         record,
         CLOUD_ANSWERS,

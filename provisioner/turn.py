@@ -8,6 +8,7 @@ from kite import crash
 from kite.clock import Clock
 from kite.errors import KiteError, LeaseLost
 from kite.telemetry import logs
+from provisioner.backoff import after_failures
 from provisioner.cluster import decide
 from provisioner.compensation import undo
 from provisioner.facts import Facts
@@ -23,7 +24,7 @@ from provisioner.story import story
 from provisioner.world import World
 
 _log = logs.get(__name__)
-MARGIN_SECONDS = 10.0  # longer than one AWS call may last
+MARGIN_SECONDS = 13.0  # longer than one AWS call may last: 2 s to connect, 10 s to answer
 COMPENSATION_TRIES = 3
 
 
@@ -152,6 +153,7 @@ class Turn:
         stored = await self.registry.get(claim.record.cluster_id)
         others = await self.registry.others(claim.record.cluster_id)
         for action in undo(results, stored, others=others):
-            for _ in range(COMPENSATION_TRIES):
+            for failures in range(1, COMPENSATION_TRIES + 1):
                 if not isinstance(await self.world.act(claim.record, action), KiteError):
                     break
+                await asyncio.sleep(after_failures(failures, 1.0) / 1000)

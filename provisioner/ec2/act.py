@@ -31,7 +31,7 @@ class Hands:
         Raises:
             CloudRefused: USER_DATA_CHANGED when the frozen user data cannot be made any more.
         """
-        answer = await self._ec2.call("RunInstances", self._parameters(record, launch), once=True)
+        answer = await self._ec2.call("RunInstances", self._parameters(record, launch))
         instances = answer.get("Instances", [])
         if len(instances) != 1:
             raise Internal(f"RunInstances made {len(instances)} machines in the place of one")
@@ -107,7 +107,6 @@ class Hands:
                 "Domain": "vpc",
                 "TagSpecifications": [{"ResourceType": "elastic-ip", "Tags": tags.pack(owned)}],
             },
-            once=True,  # no client token: a blind retry would allocate twice
         )
         return Allocated(AddressFact(answer["AllocationId"], answer["PublicIp"]))
 

@@ -1,21 +1,21 @@
 """The one EC2 client of this process: built in the background, called through one door.
 
 boto3 blocks, so every call runs in a pool of 16 threads; EC2's limits (2 to 20 calls a second)
-make more threads useless. A second client of the same session, without retries, does
-RunInstances alone: its repetition is ours, under the same token.
+make more threads useless. The client never retries: whoever calls is a loop that looks again and
+asks again under the same names, after a pause. A retry inside the call would only hide the wait
+from the lease that runs meanwhile.
 """
 
 import asyncio
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kite import crash, refusals
+from kite.buckets import Buckets
 from kite.clock import Clock
-from kite.errors import DeadlinePassed, Internal, KiteError, Unavailable
-from provisioner.ec2.buckets import Buckets
+from kite.errors import CloudThrottled, DeadlinePassed, Internal, KiteError, Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
@@ -23,32 +23,19 @@ if TYPE_CHECKING:
 CONNECT_SECONDS, READ_SECONDS, THREADS = 2, 10, 16
 
 
-@dataclass(frozen=True)
-class Clients:
-    """`once` never retries."""
-
-    retrying: "EC2Client"
-    once: "EC2Client"
-
-
-def build(region: str, endpoint: str) -> Clients:
-    """One session, two clients. Slow (imports, endpoint data): call it off the event loop."""
+def build(region: str, endpoint: str) -> "EC2Client":
+    """One session, one client. Slow (imports, endpoint data): call it off the event loop."""
     import boto3
     from botocore.config import Config
 
-    common: dict[str, Any] = {
-        "connect_timeout": CONNECT_SECONDS,
-        "read_timeout": READ_SECONDS,
-        "max_pool_connections": THREADS,
-    }
-    session = boto3.Session(region_name=region)
-    url = endpoint or None
-    retries: Any = {"mode": "standard", "total_max_attempts": 2}
-    never: Any = {"total_max_attempts": 1}
-    return Clients(
-        session.client("ec2", config=Config(retries=retries, **common), endpoint_url=url),
-        session.client("ec2", config=Config(retries=never, **common), endpoint_url=url),
+    config = Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=READ_SECONDS,
+        max_pool_connections=THREADS,
+        retries={"mode": "standard", "total_max_attempts": 1},
     )
+    session = boto3.Session(region_name=region)
+    return session.client("ec2", config=config, endpoint_url=endpoint or None)
 
 
 class Ec2:
@@ -56,7 +43,7 @@ class Ec2:
 
     def __init__(
         self,
-        make: Callable[[], Clients],
+        make: Callable[[], "EC2Client"],
         clock: Clock,
         *,
         buckets: Buckets | None = None,
@@ -64,32 +51,29 @@ class Ec2:
         self._make = make
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="ec2")
         self._buckets = buckets or Buckets(clock)
-        self._clients: asyncio.Future[Clients] | None = None
+        self._client: asyncio.Future[EC2Client] | None = None
 
     def begin(self) -> None:
-        """Start building the clients; calls wait for them."""
-        if self._clients is None:
+        """Start building the client; calls wait for it."""
+        if self._client is None:
             loop = asyncio.get_running_loop()
-            self._clients = loop.run_in_executor(self._pool, self._make)
+            self._client = loop.run_in_executor(self._pool, self._make)
 
-    async def call(
-        self, action: str, parameters: dict[str, Any], *, once: bool = False
-    ) -> dict[str, Any]:
-        """One EC2 call and its answer.
+    async def call(self, action: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """One EC2 call, tried once, and its answer.
 
         Raises:
             KiteError: what EC2's refusal or silence means (kite/refusals.py); the code is in
                 `context["aws-code"]`.
         """
         self.begin()
-        assert self._clients is not None
+        assert self._client is not None
         try:
-            clients = await asyncio.shield(self._clients)
+            client = await asyncio.shield(self._client)
         except Exception as broken:
-            self._clients = None  # credentials or profile missing: the next call tries again
+            self._client = None  # credentials or profile missing: the next call tries again
             raise meaning(broken, action) from broken
         await self._buckets.take(action)
-        client = clients.once if once else clients.retrying
         method = getattr(client, _method(action))
         loop = asyncio.get_running_loop()
         crash.point("before-", action)
@@ -98,7 +82,10 @@ class Ec2:
                 self._pool, lambda: method(**parameters)
             )
         except Exception as failed:
-            raise meaning(failed, action) from failed
+            told = meaning(failed, action)
+            if isinstance(told, CloudThrottled):
+                self._buckets.empty(action)
+            raise told from failed
         crash.point("after-", action)
         return answer
 

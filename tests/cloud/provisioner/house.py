@@ -207,6 +207,10 @@ class House:
         request = operation_pb2.GetOperationRequest(user="alice", operation_id=operation_id)
         return (await self.operations.GetOperation(request)).operation
 
+    async def events(self, name: str = "cats") -> Any:
+        request = operation_pb2.ListEventsRequest(user="alice", milvus_name=name)
+        return (await self.operations.ListEvents(request)).events
+
     async def allow(self, *sources: str, name: str = "cats") -> Any:
         ranges = [whitelist_pb2.WishedRange(source_ip=s, port_type="milvus-port") for s in sources]
         request = whitelist_pb2.SetRulesRequest(user="alice", milvus_name=name, ranges=ranges)

@@ -34,6 +34,31 @@ async def test_a_call_that_goes_wrong_once(house, kind, action):
     await leaves_nothing(house)
 
 
+@pytest.mark.parametrize("action", ["RunInstances", "CreateSecurityGroup", "DescribeInstances"])
+async def test_a_gateway_that_is_overloaded(house, action):
+    fault(house, Kind.ERROR, action, code="ServiceUnavailable", status=503, times=3)
+    await house.create()
+    await house.until("RUNNING")
+    assert len(house.machines()) == 1
+
+
+async def test_a_storm_of_throttling_is_lived_through_and_not_shown(house):
+    """A good part of all calls is refused; everything comes to its end, and no user is told."""
+    names = [f"c{n}" for n in range(3)]
+    for skip in range(0, 30, 3):
+        fault(house, Kind.THROTTLE, "*", skip=skip)
+    made = [await house.create(name) for name in names]
+    seen = []
+    for name in names:
+        cluster = await house.until("RUNNING", name)
+        seen += [c.reason + c.description for c in cluster.status.conditions]
+    for cluster in made:
+        seen.append(str(await house.operation(cluster.operation_id)))
+        seen.append(str(await house.events(cluster.milvus_name)))
+    assert len(house.machines()) == 3
+    assert not [text for text in seen if "THROTTLED" in text or "slow down" in text]
+
+
 @pytest.mark.parametrize("action", [
     "TerminateInstances", "ReleaseAddress", "DeleteSecurityGroup",
 ])  # fmt: skip

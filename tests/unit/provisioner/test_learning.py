@@ -1,5 +1,7 @@
 """What answers mean: refusals are told apart from silence."""
 
+from dataclasses import replace
+
 import pytest
 
 from kite import refusals
@@ -27,7 +29,7 @@ from provisioner.plan import (
     Release,
     Terminate,
 )
-from provisioner.record import Address, NodeState, Role
+from provisioner.record import Address, Condition, NodeState, Role
 from provisioner.removal import (
     ADDRESS_ASKED,
     BASE_DROPPED,
@@ -116,11 +118,19 @@ def test_a_throttled_address_is_asked_for_again_at_once():
 
 
 def test_silence_teaches_nothing_about_a_launch():
-    for silence in (SILENCE, refusal("RequestLimitExceeded"), Internal("?"), Unavailable("x")):
+    for silence in (SILENCE, Internal("?"), Unavailable("x")):
         found = learn(record(ASKED), LAUNCH, silence)
         assert only(found) == ASKED
         assert not found.holds(CLOUD_ANSWERS)
         assert found.condition(CLOUD_ANSWERS).reason == silence.reason
+
+
+@pytest.mark.parametrize("before", [(), (Condition(CLOUD_ANSWERS, ok=False, reason="CLOUD_AWAY"),)])
+def test_being_asked_to_slow_down_is_nobodys_trouble(before):
+    throttled = refusals.failure("RequestLimitExceeded", "sim")
+    cluster = record(ASKED, conditions=before)
+    assert learn(cluster, LAUNCH, throttled) == cluster
+    assert cloud_silent(cluster, throttled, NOW) == cluster
 
 
 def test_no_capacity_spends_the_offer_and_starts_the_clock_once():
@@ -165,11 +175,13 @@ def test_user_data_that_cannot_be_made_again_means_another_attempt():
 
 @pytest.mark.parametrize("code", ["InvalidGroup.NotFound", "InvalidSecurityGroupID.NotFound"])
 def test_a_missing_group_is_made_anew_and_waited_for_a_minute(code):
-    found = learn(record(ASKED), LAUNCH, refusal(code), NOW + 59 * SECOND)
-    assert (only(found).reason, found.groups) == (GROUP_MISSING, ())
-    assert only(found).state is S.STARTING
-    late = learn(record(ASKED), LAUNCH, refusal(code), NOW + 60 * SECOND)
-    assert (only(late).state, only(late).reason) == (S.FAILED, GROUP_MISSING)
+    first = learn(record(ASKED), LAUNCH, refusal(code), NOW + 90 * SECOND)
+    assert (only(first).reason, first.groups) == (GROUP_MISSING, ())
+    assert (only(first).state, only(first).deadline_ms) == (S.STARTING, NOW + 150 * SECOND)
+    again = learn(first, LAUNCH, refusal(code), NOW + 500 * SECOND)
+    assert only(again) == only(first)  # the try was begun within the minute
+    last = learn(again, replace(LAUNCH, overdue=True), refusal(code), NOW + 501 * SECOND)
+    assert (only(last).state, only(last).reason) == (S.FAILED, GROUP_MISSING)
 
 
 # other refusals ---------------------------------------------------------------------------------
