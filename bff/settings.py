@@ -3,9 +3,11 @@
 from enum import StrEnum
 from ipaddress import ip_address, ip_network
 
+from pydantic import Field, SecretStr, field_validator, model_validator
+
 from kite.described import tell
 from kite.secrets import MIN_SECRET_BYTES
-from kite.settings import Common, Field, SecretStr
+from kite.settings import Common
 
 MIN_PORTAL_KEY = 32
 MAX_PORT = 65_535
@@ -18,43 +20,10 @@ class Auth(StrEnum):
     SIGNED_HEADER = "signed-header"
 
 
-def words(text: str) -> tuple[str, ...]:
-    """The comma-separated words of a setting."""
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-def portal_keys(given: SecretStr) -> dict[str, bytes]:
-    """Key of each portal id."""
-    pairs = (word.partition("=") for word in words(given.get_secret_value()))
-    return {portal.strip(): key.strip().encode() for portal, _, key in pairs}
-
-
-def _address(text: str) -> str:
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal() or int(port) > MAX_PORT:
-        raise ValueError("expected host:port, for example 127.0.0.1:8080")
-    return text
-
-
-def _networks(text: str) -> str:
-    for word in words(text):
-        ip_network(word)
-    return text
-
-
-def _keys(given: SecretStr) -> SecretStr:
-    for portal, key in portal_keys(given).items():
-        if not portal or len(key) < MIN_PORTAL_KEY:
-            raise ValueError(f"expected id=key with keys of {MIN_PORTAL_KEY}+ characters")
-    return given
-
-
 class Settings(Common):
     """What the edge needs to know."""
 
-    bff_listen: str = Field(
-        "127.0.0.1:8080", check=_address, description="host:port of the HTTP API."
-    )
+    bff_listen: str = Field("127.0.0.1:8080", description="host:port of the HTTP API.")
     auth: Auth = Field(
         Auth.TRUSTED_HEADER,
         description="trusted-header (username taken as it is) or signed-header (HMAC by a portal).",
@@ -65,7 +34,6 @@ class Settings(Common):
     )
     bff_portal_keys: SecretStr = Field(
         SecretStr(""),
-        check=_keys,
         description="Portals that may sign: id=key, id=key, … (keys of 32+ characters).",
     )
     bff_signature_seconds: int = Field(
@@ -74,9 +42,7 @@ class Settings(Common):
     bff_disabled_users: str = Field("", description="Users refused with 403, comma-separated.")
     bff_admins: str = Field("", description="Users who may ask /v1/admin, comma-separated.")
     bff_trusted_proxies: str = Field(
-        "",
-        check=_networks,
-        description="Networks whose X-Forwarded-For is read (source address), comma-separated.",
+        "", description="Networks whose X-Forwarded-For is read (source address), comma-separated."
     )
     bff_seed_json: bool = Field(
         default=True,
@@ -126,7 +92,31 @@ class Settings(Common):
         10.0, gt=0, description="How long running requests may end at shutdown, seconds."
     )
 
-    def agree(self) -> None:
+    @field_validator("bff_listen")
+    @classmethod
+    def _is_address(cls, text: str) -> str:
+        host, colon, port = text.rpartition(":")
+        if not colon or not host or not port.isdecimal() or int(port) > MAX_PORT:
+            raise ValueError("expected host:port, for example 127.0.0.1:8080")
+        return text
+
+    @field_validator("bff_trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        for word in words(text):
+            ip_network(word)
+        return text
+
+    @field_validator("bff_portal_keys")
+    @classmethod
+    def _are_keys(cls, given: SecretStr) -> SecretStr:
+        for portal, key in portal_keys(given).items():
+            if not portal or len(key) < MIN_PORTAL_KEY:
+                raise ValueError(f"expected id=key with keys of {MIN_PORTAL_KEY}+ characters")
+        return given
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> "Settings":
         if len(self.secret.get_secret_value()) < MIN_SECRET_BYTES:
             raise ValueError(f"KITE_SECRET must be set, {MIN_SECRET_BYTES}+ characters")
         if self.auth is Auth.SIGNED_HEADER and not portal_keys(self.bff_portal_keys):
@@ -138,6 +128,7 @@ class Settings(Common):
                 "KITE_AUTH=signed-header, or KITE_BFF_TRUST_EVERYBODY=true if this "
                 "network holds nobody but your portal"
             )
+        return self
 
     @property
     def host(self) -> str:
@@ -154,6 +145,17 @@ class Settings(Common):
             return ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost"
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The comma-separated words of a setting."""
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def portal_keys(given: SecretStr) -> dict[str, bytes]:
+    """Key of each portal id."""
+    pairs = (word.partition("=") for word in words(given.get_secret_value()))
+    return {portal.strip(): key.strip().encode() for portal, _, key in pairs}
 
 
 if __name__ == "__main__":

@@ -12,9 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kite.fields import FieldInfo, SecretStr
-from kite.settings import PREFIX, Common, SettingsRefused, fields, load
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
 
+from kite.settings import PREFIX, Common, SettingsRefused, load
+
+MASK = "********"
 HOME = Path(__file__).parents[1]  # a default below our own files is the same on every machine
 
 
@@ -56,17 +59,18 @@ def describe(cls: type[Common], environ: Mapping[str, str] | None = None) -> Des
     except SettingsRefused as refused:
         faults = tuple(str(refused).splitlines())
     return Described(
-        tuple(_setting(name, field, present) for name, field in fields(cls).items()), faults
+        tuple(_setting(name, field, present) for name, field in cls.model_fields.items()), faults
     )
 
 
 def _setting(name: str, field: FieldInfo, present: Common | None) -> Setting:
+    default = field.get_default(call_default_factory=True, validated_data={})
     return Setting(
         name=f"{PREFIX}{name.upper()}",
         description=field.description or "",
-        default=_text(field.default),
-        secret=isinstance(field.default, SecretStr),
-        common=name in fields(Common),
+        default=_text(default),
+        secret=isinstance(default, SecretStr),
+        common=name in Common.model_fields,
         value="" if present is None else _text(getattr(present, name)),
     )
 
@@ -74,6 +78,8 @@ def _setting(name: str, field: FieldInfo, present: Common | None) -> Setting:
 def _text(value: Any) -> str:
     """The form a setting has in the environment; a secret is masked, an empty one shown empty."""
     match value:
+        case SecretStr():
+            return MASK if value.get_secret_value() else ""
         case bool():
             return str(value).lower()
         case list() | tuple():

@@ -8,11 +8,11 @@ capitals behind `KITE_`. Unknown `KITE_` names are refused; secrets are masked w
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn, TypeVar, get_type_hints
+from typing import TypeVar
 
-from kite.fields import Field, FieldInfo, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 
-__all__ = ["PREFIX", "Common", "Field", "SecretStr", "SettingsRefused", "fields", "load"]
 PREFIX = "KITE_"
 T = TypeVar("T", bound="Common")
 SERVICES = ("BFF", "REGISTRY", "PROVISIONER", "WHITELIST")
@@ -31,16 +31,10 @@ OUTSIDE = frozenset(
 OUTSIDE_PREFIXES = ("KITE_TEST_", "KITE_DEMO_", "KITE_LOCALCLOUD_", "KITE_CRASH_")
 
 
-class SettingsRefused(Exception):
-    """The settings cannot be used; the text names each fault, one per line."""
+class Common(BaseModel):
+    """What every service needs to know."""
 
-
-class Common:
-    """What every service needs to know; keyword arguments are what differs from the defaults.
-
-    Raises:
-        SettingsRefused: values that do not fit; every fault is named.
-    """
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     install: str = Field(
         "kite1",
@@ -53,7 +47,11 @@ class Common:
     )
     region: str = Field("us-east-1", description="AWS region of the clusters.")
     ec2_endpoint: str = Field("", description="Other EC2 endpoint (local cloud); empty = AWS.")
-    registry: str = Field("127.0.0.1:50051", description="host:port of the registry.")
+    registry: str = Field(
+        "127.0.0.1:50051",
+        description="host:port of the registry; several on one MongoDB: IP:port,IP:port or "
+        "dns:///name:port.",
+    )
     provisioner: str = Field("127.0.0.1:50052", description="host:port of the provisioner.")
     whitelist: str = Field("127.0.0.1:50053", description="host:port of the whitelist service.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Log level.")
@@ -63,49 +61,9 @@ class Common:
         description="auto = readable on a terminal, else JSON.",
     )
 
-    def __init__(self, **given: object) -> None:
-        kinds, faults = get_type_hints(type(self)), []
-        known = fields(type(self))
-        if strange := given.keys() - known:
-            raise TypeError(f"no such settings: {', '.join(sorted(strange))}")
-        for name, field in known.items():
-            try:
-                value = field.read(given[name], kinds[name]) if name in given else field.default
-            except ValueError as refused:
-                faults.append(f"{PREFIX}{name.upper()}: {refused}")
-            else:
-                vars(self)[name] = value
-        if faults:
-            raise SettingsRefused("\n".join(faults))
-        try:
-            self.agree()
-        except ValueError as refused:
-            raise SettingsRefused(str(refused)) from None
 
-    def agree(self) -> None:
-        """A rule over several settings; raises ValueError with a sentence that names them."""
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"settings are frozen: {name}")
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and vars(self) == vars(other)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        told = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
-        return f"{type(self).__name__}({told})"
-
-
-def fields(cls: type[Common]) -> dict[str, FieldInfo]:
-    """Every setting of `cls` by its name, the common ones first."""
-    return {
-        name: value
-        for one in reversed(cls.__mro__)
-        for name, value in vars(one).items()
-        if isinstance(value, FieldInfo)
-    }
+class SettingsRefused(Exception):
+    """The settings cannot be used; the text names each fault, one per line."""
 
 
 def _from_file(path: Path) -> dict[str, str]:
@@ -122,14 +80,14 @@ def _from_file(path: Path) -> dict[str, str]:
     return found
 
 
-def _known(name: str, own: Mapping[str, FieldInfo]) -> bool:
+def _known(name: str, cls: type[Common]) -> bool:
+    own = name.removeprefix(PREFIX).lower() in cls.model_fields
     others = any(
         name.startswith(f"{PREFIX}{service}_")
-        and not any(field.startswith(f"{service.lower()}_") for field in own)
+        and not any(f.startswith(f"{service.lower()}_") for f in cls.model_fields)
         for service in SERVICES
     )
-    mine = name.removeprefix(PREFIX).lower() in own
-    return mine or others or name in OUTSIDE or name.startswith(OUTSIDE_PREFIXES)
+    return own or others or name in OUTSIDE or name.startswith(OUTSIDE_PREFIXES)
 
 
 def load(cls: type[T], environ: Mapping[str, str] | None = None) -> T:
@@ -144,11 +102,20 @@ def load(cls: type[T], environ: Mapping[str, str] | None = None) -> T:
         k: v for k, v in environ.items() if k != "KITE_ENV_FILE"
     }
     ours = {k: v for k, v in values.items() if k.startswith(PREFIX)}
-    own = fields(cls)
-    unknown = sorted(name for name in ours if not _known(name, own))
+    unknown = sorted(name for name in ours if not _known(name, cls))
     if unknown:
         raise SettingsRefused(
             "\n".join(f"{name}: unknown setting; see .env.example" for name in unknown)
         )
-    lower = {k.removeprefix(PREFIX).lower(): v for k, v in ours.items()}
-    return cls(**{name: text for name, text in lower.items() if name in own})
+    fields = {k.removeprefix(PREFIX).lower(): v for k, v in ours.items()}
+    try:
+        return cls.model_validate({k: v for k, v in fields.items() if k in cls.model_fields})
+    except ValidationError as refused:
+        raise SettingsRefused("\n".join(map(_fault, refused.errors()))) from None
+
+
+def _fault(error: ErrorDetails) -> str:
+    """One line; a rule over several settings names them in its own words."""
+    text = error["msg"].removeprefix("Value error, ")
+    name = "_".join(str(part) for part in error["loc"]).upper()
+    return f"{PREFIX}{name}: {text}" if name else text

@@ -1,16 +1,25 @@
 """Settings of the provisioner."""
 
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, model_validator
 
 from kite.described import tell
 from kite.secrets import MIN_SECRET_BYTES
-from kite.settings import Common, Field
+from kite.settings import Common
 from kite.sweep import Kind, Mode, Policy
 from provisioner.facts import Reach
 from provisioner.install.job import ArtifactKind, InstallSettings, Method
 from provisioner.limits import Limits, Wait
 
 _UBUNTU = "ubuntu/images/hvm-ssd*/ubuntu-noble-24.04-amd64-server-*"
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
 
 
 class Settings(Common):
@@ -25,7 +34,7 @@ class Settings(Common):
     provisioner_image_name: str = Field(
         _UBUNTU, description="Name pattern of Canonical's images, used when no image id is set."
     )
-    provisioner_subnets: tuple[str, ...] = Field(
+    provisioner_subnets: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         (),
         description="Subnets for machines, comma-separated, in order of preference, of one VPC; "
         "empty = the default subnets of the account.",
@@ -117,12 +126,14 @@ class Settings(Common):
         300, ge=1, description="Age a machine must have before it can count as a leftover."
     )
 
-    def agree(self) -> None:
+    @model_validator(mode="after")
+    def _usable(self) -> "Settings":
         if len(self.secret.get_secret_value()) < MIN_SECRET_BYTES:
             raise ValueError(
                 f"KITE_SECRET must hold {MIN_SECRET_BYTES} characters or more; "
                 "passwords and SSH keys of all machines derive from it"
             )
+        return self
 
     @property
     def limits(self) -> Limits:

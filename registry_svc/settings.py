@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+from pydantic import Field, SecretStr
+
 from kite.described import tell
-from kite.settings import Common, Field, SecretStr
+from kite.settings import Common
 
 
 class Settings(Common):

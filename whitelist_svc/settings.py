@@ -1,9 +1,13 @@
 """Settings of the whitelist service."""
 
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, field_validator
+
 from kite import ports
 from kite.described import tell
 from kite.errors import KiteError
-from kite.settings import Common, Field
+from kite.settings import Common
 from kite.sweep import Mode
 from kite.sweep import Policy as SweepPolicy
 from whitelist_svc import ranges
@@ -14,22 +18,9 @@ WIDEST_CONTROL = {4: 8, 6: 32}
 _MOST_RULES = 60
 
 
-def _control(value: tuple[str, ...]) -> tuple[str, ...]:
-    try:
-        read = [ranges.parse(text, field="") for text in value]
-    except KiteError as refused:
-        raise ValueError(refused.description) from None
-    for one in read:
-        if one.prefixlen < WIDEST_CONTROL[one.version]:
-            raise ValueError(f"{one} would open SSH to too many; use /8 (IPv6 /32) or longer")
-    most = _MOST_RULES // len(CONTROL_PORTS)
-    if len(read) > most:
-        raise ValueError(f"{len(read)} ranges do not fit one security group; at most {most}")
-    return tuple(dict.fromkeys(str(one) for one in read))
-
-
-def _web_gui(value: int) -> int:
-    ports.numbers(web_gui=value)
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
 
 
@@ -39,18 +30,13 @@ class Settings(Common):
     whitelist_listen: str = Field(
         "127.0.0.1:50053", description="Address the service listens on, host:port."
     )
-    whitelist_control_cidrs: tuple[str, ...] = Field(
+    whitelist_control_cidrs: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         (),
-        check=_control,
         description="Ranges of the control plane, comma-separated; hosts take SSH, Milvus and "
         "health checks from there only. Empty = Kite cannot reach its hosts.",
     )
     whitelist_web_gui_port: int = Field(
-        ports.WEB_GUI_PORT,
-        ge=1,
-        le=65535,
-        check=_web_gui,
-        description="Port that milvus-em-port opens.",
+        ports.WEB_GUI_PORT, ge=1, le=65535, description="Port that milvus-em-port opens."
     )
     whitelist_least_prefix_v4: int = Field(
         16, ge=8, le=32, description="Shortest IPv4 prefix a user may open."
@@ -85,6 +71,27 @@ class Settings(Common):
         default=True,
         description="Rules added by hand are removed; false = only reported as events.",
     )
+
+    @field_validator("whitelist_control_cidrs")
+    @classmethod
+    def _control(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            read = [ranges.parse(text, field="") for text in value]
+        except KiteError as refused:
+            raise ValueError(refused.description) from None
+        for one in read:
+            if one.prefixlen < WIDEST_CONTROL[one.version]:
+                raise ValueError(f"{one} would open SSH to too many; use /8 (IPv6 /32) or longer")
+        most = _MOST_RULES // len(CONTROL_PORTS)
+        if len(read) > most:
+            raise ValueError(f"{len(read)} ranges do not fit one security group; at most {most}")
+        return tuple(dict.fromkeys(str(one) for one in read))
+
+    @field_validator("whitelist_web_gui_port")
+    @classmethod
+    def _web_gui(cls, value: int) -> int:
+        ports.numbers(web_gui=value)
+        return value
 
     @property
     def sweep_policy(self) -> SweepPolicy:

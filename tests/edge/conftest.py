@@ -13,10 +13,15 @@ from bff.app import Running, serve
 from bff.settings import Settings
 from kite.clock import Clock
 from kite.rpc.server import RpcServer
-from kite.v1 import operation_pb2_grpc, registry_pb2_grpc, whitelist_pb2_grpc
+from kite.v1 import (
+    operation_pb2_grpc,
+    provisioner_pb2_grpc,
+    registry_pb2_grpc,
+    whitelist_pb2_grpc,
+)
 from tests.edge import http
 from tests.edge.fake_whitelist import FakeWhitelist
-from tests.edge.fakes import FakeOperations, FakeRegistry, World
+from tests.edge.fakes import FakeOperations, FakeProvisioner, FakeRegistry, World
 
 SECRET = "an install secret of tests"
 PORTAL_KEY = "0123456789abcdef0123456789abcdef"
@@ -66,6 +71,11 @@ async def start_behind() -> Behind:
         FakeWhitelist(world),
         "kite.v1.WhitelistService",
     )
+    servers["provisioner"].add(
+        provisioner_pb2_grpc.add_ProvisionerServiceServicer_to_server,
+        FakeProvisioner(world),
+        "kite.v1.ProvisionerService",
+    )
     ports = {name: await server.start() for name, server in servers.items()}
     return Behind(world, **ports, servers=servers)
 
@@ -83,7 +93,7 @@ def settings_for(behind: Behind, **changes: Any) -> Settings:
         "whitelist": f"127.0.0.1:{behind.whitelist}",
         "provisioner": f"127.0.0.1:{behind.provisioner}",
     }
-    return Settings(**plain | changes)
+    return Settings.model_validate(plain | changes)
 
 
 @pytest_asyncio.fixture(loop_scope="package", scope="package")

@@ -1,4 +1,5 @@
 import pytest
+import structlog
 
 from kite.telemetry import logs
 
@@ -6,6 +7,6 @@ from kite.telemetry import logs
 @pytest.fixture(autouse=True, scope="session")
 def silent():
     """A thousand bad days make a long log."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logs._how, "least", logs.LEVELS["silent"])
-        yield
+    logs.start("sim", level="silent", form="json")
+    yield
+    structlog.reset_defaults()
