@@ -9,7 +9,7 @@ from typing import assert_never
 
 from provisioner import nodes, status
 from provisioner.backoff import pace
-from provisioner.facts import Facts, Machine
+from provisioner.facts import Facts, Machine, Reach
 from provisioner.limits import Limits
 from provisioner.node import Do, Life, Saw, Step, step
 from provisioner.offers import Offer, following, offers
@@ -26,7 +26,7 @@ from provisioner.plan import (
 )
 from provisioner.record import Address, AddressMode, Intent, Node, NodeState, Record, Role
 from provisioner.removal import ADDRESS_ASKED, remove
-from provisioner.sight import INSTALLED, NO_CAPACITY, group_ids, life, met_at, saw
+from provisioner.sight import GROUP_MISSING, INSTALLED, NO_CAPACITY, group_ids, life, met_at, saw
 
 _GROWING = frozenset({Life.STARTING, Life.LOADING, Life.REPLACING})
 _RECOVERABLE = frozenset({"CLOUD_PERMISSION"})
@@ -166,7 +166,8 @@ def _do(
         case Do.RESERVE:
             return _reserved(record, node, facts, limits, now)
         case Do.LAUNCH:
-            return node, _launch(node) if record.groups else None
+            missing = node.reason == GROUP_MISSING and 0 < node.deadline_ms <= now
+            return node, _launch(node, overdue=missing) if record.groups else None
         case Do.FORGET:
             return nodes.forgotten(node, here), None
         case Do.INSTALL:
@@ -181,9 +182,9 @@ def _do(
             assert_never(never)
 
 
-def _launch(node: Node, *, fresh: bool = False) -> Launch:
+def _launch(node: Node, *, fresh: bool = False, overdue: bool = False) -> Launch:
     assert node.intent is not None
-    return Launch(node.slot, node.attempt, node.role, node.intent, fresh)
+    return Launch(node.slot, node.attempt, node.role, node.intent, fresh, overdue)
 
 
 def _renewed(
@@ -236,10 +237,23 @@ def _frozen(record: Record, node: Node, offer: Offer, facts: Facts, now: int) ->
         key_pair=facts.site.key_pair,
         root_gib=facts.site.root_gib,
         data_gib=record.spec.disk_gib,
-        public_address=record.spec.address_mode is AddressMode.AUTO,
+        public_address=_public(record, node, facts),
         user_data_hash=facts.hashes[node.token],
         decided_at_ms=now,
     )
+
+
+def _public(record: Record, node: Node, facts: Facts) -> bool:
+    """Whether EC2 gives the machine a public address: the elastic one is the master's alone."""
+    match record.spec.address_mode:
+        case AddressMode.AUTO:
+            return True
+        case AddressMode.PRIVATE:
+            return False
+        case AddressMode.ELASTIC:
+            return node.role is Role.WORKER and facts.site.reach is Reach.PUBLIC
+        case _ as never:
+            assert_never(never)
 
 
 def _association(record: Record, facts: Facts) -> list[Action]:

@@ -28,12 +28,19 @@ def group_missing(error: KiteError) -> bool:
 
 
 def after_refusal(
-    node: Node, error: KiteError, limits: Limits, now: int, *, first: bool = False
+    node: Node,
+    error: KiteError,
+    limits: Limits,
+    now: int,
+    *,
+    first: bool = False,
+    overdue: bool = False,
 ) -> Node:
     """The node after its launch was refused; unchanged while the outcome is unknown.
 
     A refusal for good still lets a machine be looked for, unless this was the `first` try under
-    its token: an earlier one, whose answer was lost, may have made one.
+    its token: an earlier one, whose answer was lost, may have made one. `overdue`: this try was
+    made when its groups had been missing for long enough.
     """
     if isinstance(error, NoCapacity):
         return _no_capacity(node, limits, now)
@@ -42,7 +49,7 @@ def after_refusal(
     if error.context.get("aws-code", "") in TOKEN_OVER:
         return _used_up(node, now)
     if group_missing(error):
-        return _missing(node, error, limits, now)
+        return _missing(node, error, limits, now, overdue=overdue)
     if not isinstance(error, FOR_GOOD):
         return node
     # A mismatch says that the token was used before, whatever we remember of it.
@@ -54,12 +61,17 @@ def _for_good(node: Node, error: KiteError, reason: str, now: int, *, machine: b
     return nodes.failed(node, error.description, reason, now, machine=machine)
 
 
-def _missing(node: Node, error: KiteError, limits: Limits, now: int) -> Node:
-    """Just made things may not be seen by every part of EC2 yet."""
-    decided = node.intent.decided_at_ms if node.intent else now
-    if now - decided >= limits.missing_ms:
+def _missing(node: Node, error: KiteError, limits: Limits, now: int, *, overdue: bool) -> Node:
+    """Just made things may not be seen by every part of EC2 yet.
+
+    The minute runs from the first refusal, and a try begun after it decides: how long our own
+    process stood still meanwhile says nothing about EC2.
+    """
+    if overdue:
         return _for_good(node, error, GROUP_MISSING, now)
-    return replace(node, reason=GROUP_MISSING)
+    first = node.reason != GROUP_MISSING
+    deadline = now + limits.missing_ms if first else node.deadline_ms
+    return replace(node, reason=GROUP_MISSING, deadline_ms=deadline)
 
 
 def _no_capacity(node: Node, limits: Limits, now: int) -> Node:

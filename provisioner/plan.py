@@ -18,13 +18,18 @@ class EnsureGroups:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """`fresh`: reserved in this very turn, so that no earlier try can have made a machine."""
+    """One RunInstances.
+
+    `fresh`: reserved in this very turn, so that no earlier try can have made a machine.
+    `overdue`: tried although its groups have been missing for longer than EC2 may need.
+    """
 
     slot: int
     attempt: int
     role: Role
     intent: Intent
     fresh: bool = False
+    overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True)

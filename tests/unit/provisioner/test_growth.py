@@ -1,7 +1,12 @@
 """Decisions on the way up: plans are compared, nothing is mocked."""
 
+from dataclasses import replace
+
+import pytest
+
 from provisioner.cluster import decide
-from provisioner.facts import AddressFact, Answer, InstallFact, InstanceFact, Machine
+from provisioner.facts import AddressFact, Answer, InstallFact, InstanceFact, Machine, Reach
+from provisioner.nodes import born
 from provisioner.plan import (
     Allocate,
     Associate,
@@ -17,11 +22,14 @@ from provisioner.sight import GROUP_MISSING, NO_CAPACITY
 from provisioner.status import with_condition
 from tests.unit.provisioner.shapes import (
     ADDRESS,
+    CLUSTER,
     ID,
+    INSTALL,
     LIMITS,
     MINUTE,
     NOW,
     SECOND,
+    SITE,
     facts,
     intent,
     launched,
@@ -33,6 +41,7 @@ from tests.unit.provisioner.shapes import (
 
 S = NodeState
 TOKEN = token_of()
+ASKING = "asking EC2 for a machine"
 
 
 def plan(cluster, seen, now=NOW):
@@ -71,6 +80,26 @@ def test_workers_get_slots_and_a_group_of_peers():
     assert [n.role for n in found.record.nodes] == [Role.MASTER, Role.WORKER, Role.WORKER]
     assert EnsureGroups("vpc-1", peers=True) in found.actions
     assert len({n.token for n in found.record.nodes}) == 3
+
+
+@pytest.mark.parametrize(
+    ("mode", "reach", "public"),
+    [
+        (AddressMode.ELASTIC, Reach.PUBLIC, {Role.MASTER: False, Role.WORKER: True}),
+        (AddressMode.ELASTIC, Reach.PRIVATE, {Role.MASTER: False, Role.WORKER: False}),
+        (AddressMode.AUTO, Reach.PUBLIC, {Role.MASTER: True, Role.WORKER: True}),
+        (AddressMode.PRIVATE, Reach.PUBLIC, {Role.MASTER: False, Role.WORKER: False}),
+    ],
+)
+def test_who_needs_a_public_address_of_its_own(mode, reach, public):
+    """The elastic one is the master's; workers are met at theirs, or never."""
+    spec = Spec(address_mode=mode, workers=1, worker_instance_type="m5.large")
+    worker = born(INSTALL, CLUSTER, 1, NOW)
+    hashes = {n.token: "hash" for n in (node(), worker)}
+    seen = facts(site=replace(SITE, reach=reach), hashes=hashes)
+    found = plan(record(node(), worker, spec=spec), seen)
+    launches = [action for action in found.actions if isinstance(action, Launch)]
+    assert {one.role: one.intent.public_address for one in launches} == public
 
 
 def test_without_an_elastic_address_none_is_asked_for():
@@ -130,6 +159,13 @@ def test_an_unknown_outcome_repeats_the_very_same_launch():
 def test_a_launch_is_repeated_only_when_the_groups_are_known():
     found = plan(record(node(intent=intent(), reason=GROUP_MISSING), groups=()), facts())
     assert found.actions == (EnsureGroups("vpc-1", peers=False),)
+
+
+@pytest.mark.parametrize(("after", "overdue"), [(59 * SECOND, False), (MINUTE, True)])
+def test_a_launch_says_when_its_groups_are_missing_for_too_long(after, overdue):
+    n = node(intent=intent(), reason=GROUP_MISSING, deadline_ms=NOW + MINUTE, why=ASKING)
+    (launch,) = plan(record(n), facts(), NOW + after).actions
+    assert (launch.overdue, launch.fresh) == (overdue, False)
 
 
 def test_groups_made_anew_mean_another_attempt():
