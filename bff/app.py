@@ -13,7 +13,7 @@ from bff.edge.connection import Runner
 from bff.edge.identity import Identity
 from bff.edge.limits import Places, Rate
 from bff.edge.middlewares import GATE, Gate
-from bff.routes.route import BACKENDS, SETTINGS, STOPPING
+from bff.routes.route import BACKENDS, CLOCK, SETTINGS, STOPPING
 from bff.routes.table import ROUTES
 from bff.settings import Auth, Settings
 from kite.clock import Clock, SystemClock
@@ -41,7 +41,8 @@ def build(settings: Settings, clock: Clock | None = None) -> web.Application:
         client_max_size=settings.bff_body_bytes,
     )
     app[SETTINGS] = settings
-    app[GATE] = _gate(settings, clock or SystemClock())
+    app[CLOCK] = clock or SystemClock()
+    app[GATE] = _gate(settings, app[CLOCK])
     for route in ROUTES:
         app.router.add_route(route.method, route.path, route.handler)
         if route.method == "GET" and not route.streams:
@@ -84,7 +85,7 @@ async def _say_stopping(app: web.Application) -> None:
 
 
 async def _backends(app: web.Application) -> AsyncIterator[None]:
-    app[BACKENDS] = open_backends(app[SETTINGS])
+    app[BACKENDS] = open_backends(app[SETTINGS], app[CLOCK])
     yield
     await app[BACKENDS].close()
 

@@ -9,10 +9,17 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bff.news import News
+from bff.offers import Offers
+from kite.clock import Clock
 from kite.errors import KiteError
 from kite.rpc.client import connect
 from kite.settings import Common
-from kite.v1 import operation_pb2_grpc, registry_pb2_grpc, whitelist_pb2_grpc
+from kite.v1 import (
+    operation_pb2_grpc,
+    provisioner_pb2_grpc,
+    registry_pb2_grpc,
+    whitelist_pb2_grpc,
+)
 
 HEALTH_SECONDS = 2.0
 
@@ -25,6 +32,7 @@ class Backends:
     operations: operation_pb2_grpc.OperationServiceAsyncStub
     whitelist: whitelist_pb2_grpc.WhitelistServiceAsyncStub
     news: News
+    offers: Offers
     channels: dict[str, grpc.aio.Channel] = field(default_factory=dict)
 
     async def health(self) -> dict[str, bool]:
@@ -37,7 +45,7 @@ class Backends:
         await asyncio.gather(*(channel.close() for channel in self.channels.values()))
 
 
-def open_backends(settings: Common) -> Backends:
+def open_backends(settings: Common, clock: Clock) -> Backends:
     """Channels connect when first used; a service that is away fails the call, not the start."""
     targets = {
         "registry": settings.registry,
@@ -48,11 +56,15 @@ def open_backends(settings: Common) -> Backends:
     registry: registry_pb2_grpc.RegistryServiceAsyncStub = registry_pb2_grpc.RegistryServiceStub(
         channels["registry"]
     )
+    provisioner: provisioner_pb2_grpc.ProvisionerServiceAsyncStub = (
+        provisioner_pb2_grpc.ProvisionerServiceStub(channels["provisioner"])
+    )
     return Backends(
         registry,
         operation_pb2_grpc.OperationServiceStub(channels["registry"]),
         whitelist_pb2_grpc.WhitelistServiceStub(channels["whitelist"]),
         News(registry),
+        Offers(registry, provisioner, clock),
         channels,
     )
 

@@ -99,7 +99,11 @@ class ClustersRpc(registry_pb2_grpc.RegistryServiceServicer):
         return pb.SetWhitelistResponse(cluster=record.cluster)
 
     async def ListPlans(self, request: pb.ListPlansRequest, context: Any) -> pb.ListPlansResponse:
-        return pb.ListPlansResponse(plans=map(_plan, self._catalogue.plans.values()))
+        if request.milvus_type:
+            found = [plans.find(self._catalogue, request.milvus_type)]
+        else:
+            found = [*self._catalogue.plans.values()]
+        return pb.ListPlansResponse(plans=map(_plan, found))
 
     async def WatchClusters(
         self, request: pb.WatchClustersRequest, context: Any

@@ -21,14 +21,17 @@ from bff.routes.route import (
     user_of,
 )
 from kite import secrets
+from kite.errors import NotFound
 from kite.v1 import cluster_pb2, registry_pb2, whitelist_pb2
 
 
 async def create(request: web.Request) -> web.Response:
     """Ask for a cluster; the answer is held for its address, and longer when told to."""
     wish, wait = json_in.create(body_of(request)), _wait(request)
-    rules = await _judged(backends_of(request), wish)
-    answer = await backends_of(request).registry.CreateCluster(_message(request, wish, rules))
+    backends = backends_of(request)
+    rules = await _judged(backends, wish)
+    await _check_offered(backends, user_of(request), wish)
+    answer = await backends.registry.CreateCluster(_message(request, wish, rules))
     return await _answer(request, answer, wait)
 
 
@@ -42,6 +45,18 @@ async def _judged(backends: Backends, wish: Create) -> list[cluster_pb2.Rule]:
         return []
     message = whitelist_pb2.CheckRulesRequest(ranges=wish.ranges, allow_public=wish.allow_public)
     return list((await backends.whitelist.CheckRules(message)).rules)
+
+
+async def _check_offered(backends: Backends, user: str, wish: Create) -> None:
+    """Refuse a new cluster of machines that cannot be had here; one that exists is no new one."""
+    refusal = await backends.offers.refusal(wish.milvus_type)
+    if refusal is None:
+        return
+    known = registry_pb2.GetClusterRequest(user=user, milvus_name=wish.name)
+    try:
+        await backends.registry.GetCluster(known)
+    except NotFound:
+        raise refusal from None
 
 
 def _message(

@@ -14,12 +14,14 @@ from bff.edge.identity import Caller
 from bff.settings import Settings
 from bff.strict_json import Json, JsonObject
 from kite import names
+from kite.clock import Clock
 from kite.errors import Malformed
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 SETTINGS = web.AppKey("settings", Settings)
 STOPPING = web.AppKey("stopping", asyncio.Event)
+CLOCK: web.AppKey[Clock] = web.AppKey("clock")
 BACKENDS = web.AppKey("backends", Backends)
 
 

@@ -309,12 +309,17 @@ Global___SetWhitelistResponse: _TypeAlias = SetWhitelistResponse  # noqa: Y015
 class ListPlansRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    MILVUS_TYPE_FIELD_NUMBER: _builtins.int
+    milvus_type: _builtins.str
+    """Only the plan that this type stands for (a plan's name or an EC2 type); empty = every plan."""
     def __init__(
         self,
+        *,
+        milvus_type: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["milvus_type", b"milvus_type"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -19,6 +19,8 @@ from kite.v1 import (
     cluster_pb2,
     operation_pb2,
     operation_pb2_grpc,
+    provisioner_pb2,
+    provisioner_pb2_grpc,
     registry_pb2,
     registry_pb2_grpc,
 )
@@ -41,6 +43,9 @@ class World:
     fail_next: list[KiteError] = field(default_factory=list)
     fail_watches: list[KiteError] = field(default_factory=list)
     tombstones: list[cluster_pb2.Cluster] = field(default_factory=list)
+    zones: tuple[str, ...] = ("us-east-1a", "us-east-1b")
+    offers_fail: KiteError | None = None
+    offers_asked: int = 0
     epoch: int = 0
     watches: int = 0
     watch_breaks: int = 0
@@ -236,7 +241,10 @@ class FakeRegistry(registry_pb2_grpc.RegistryServiceServicer):
         raise NotImplementedError
 
     async def ListPlans(self, request, context):
-        await self.world.trip(request)
+        if not request.milvus_type:
+            await self.world.trip(request)
+        if request.milvus_type and request.milvus_type.upper() != "M5":
+            raise InvalidRequest("unknown type", reason="UNKNOWN_TYPE", field="/milvus-type")
         plan = registry_pb2.Plan(
             name="M5", master_instance_type="m5.large", min_disk_gib=8, max_disk_gib=1024
         )
@@ -261,6 +269,29 @@ class FakeRegistry(registry_pb2_grpc.RegistryServiceServicer):
             await asyncio.sleep(0.01)
         self.world.watch_breaks -= 1
         raise Unavailable("the watch broke")
+
+
+class FakeProvisioner(provisioner_pb2_grpc.ProvisionerServiceServicer):
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    async def CheckOffers(self, request, context):
+        self.world.offers_asked += 1
+        if self.world.offers_fail:
+            raise self.world.offers_fail
+        return provisioner_pb2.CheckOffersResponse(
+            offers=[
+                provisioner_pb2.TypeOffer(instance_type=one, zones=self.world.zones)
+                for one in request.instance_types
+            ]
+        )
+
+    async def WatchInstall(self, request, context):
+        raise NotImplementedError
+        yield
+
+    async def Nudge(self, request, context):
+        raise NotImplementedError
 
 
 class FakeOperations(operation_pb2_grpc.OperationServiceServicer):

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from bff.edge.signing import Signed, sign
-from kite.errors import Forbidden, InvalidRequest, OverLimit
+from kite.errors import Forbidden, OverLimit
 from kite.v1 import cluster_pb2
-from tests.edge import cases, catalogue, http
+from tests.edge import cases, catalogue, http, test_offers
 from tests.edge.conftest import PORTAL_KEY, Edge, start_edge
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -29,7 +29,8 @@ async def test_bad_input_gets_its_status_and_reason(edge: Edge, case: cases.Case
 
 async def test_the_numbers_of_the_catalogue_are_all_here():
     told = {number for case in catalogue.ALL for number in _numbers(case.number)}
-    told |= {int(name[6:8]) for name in globals() if name.startswith("test_f")}
+    tests = (*globals(), *vars(test_offers))
+    told |= {int(name[6:8]) for name in tests if name.startswith("test_f")}
     assert {*range(1, 72), *range(77, 97)} - told == set()
 
 
@@ -139,12 +140,6 @@ async def test_f58_another_user_may_have_the_name(edge: Edge):
 
 async def test_f60_the_seeds_own_type_is_accepted(edge: Edge):
     assert (await edge.create()).status == 202
-
-
-async def test_f62_a_type_not_offered_is_told(edge: Edge):
-    edge.world.fail_next = [InvalidRequest("not in this region", reason="TYPE_NOT_OFFERED")]
-    answer = await edge.create()
-    assert (answer.status, answer.reason) == (422, "TYPE_NOT_OFFERED")
 
 
 async def test_f63_a_type_not_allowed_is_told(edge: Edge):

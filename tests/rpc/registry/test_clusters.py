@@ -291,3 +291,19 @@ async def test_the_stored_document_is_the_seeds(registry, embedded):
     await registry.commit(claimed, status=status())
     [stored] = embedded.bound.clusters.collection.find({"username": USER})
     assert like(SEED, stored) == SEED
+
+
+@pytest.mark.parametrize(
+    ("milvus_type", "name", "master"),
+    [("m5", "M5", "m5.large"), ("C5.Large", "c5.large", "c5.large")],
+)
+async def test_one_type_tells_the_plan_it_stands_for(registry, milvus_type, name, master):
+    request = registry_pb2.ListPlansRequest(milvus_type=milvus_type)
+    (plan,) = (await registry.registry.ListPlans(request)).plans
+    assert (plan.name, plan.master_instance_type) == (name, master)
+
+
+async def test_a_type_that_stands_for_nothing_is_refused(registry):
+    with pytest.raises(InvalidRequest) as caught:
+        await registry.registry.ListPlans(registry_pb2.ListPlansRequest(milvus_type="zz.huge"))
+    assert caught.value.reason == "UNKNOWN_TYPE"

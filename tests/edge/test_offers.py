@@ -1,0 +1,70 @@
+"""A type that no zone offers is refused before anything is stored (F62)."""
+
+import pytest
+import pytest_asyncio
+
+from kite.clock import SystemClock
+from kite.errors import CloudRefused, Unavailable
+from tests.edge.conftest import start_edge
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+
+class Clock(SystemClock):
+    later = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.later
+
+
+@pytest_asyncio.fixture(loop_scope="package")
+async def edge(behind):
+    clock = Clock()
+    started = await start_edge(behind, clock)
+    started.world.clear()
+    started.clock = clock
+    yield started
+    await started.running.stop()
+
+
+async def test_f62_a_type_no_zone_offers_is_refused(edge):
+    edge.world.zones = ()
+    answer = await edge.create()
+    assert (answer.status, answer.reason) == (422, "TYPE_NOT_OFFERED")
+    assert answer.json["field"] == "/milvus-type"
+    assert "m5.large" in answer.json["description"]
+    assert edge.world.clusters == {}
+
+
+async def test_a_type_that_is_offered_is_asked_about_once(edge):
+    assert [(await edge.create(f"cats-{n}")).status for n in range(3)] == [202] * 3
+    assert edge.world.offers_asked == 1
+    edge.clock.later = 301
+    await edge.create("cats-3")
+    assert edge.world.offers_asked == 2
+
+
+@pytest.mark.parametrize("failed", [Unavailable("away"), CloudRefused("no", reason="NO_RIGHT")])
+async def test_a_provisioner_that_cannot_tell_does_not_stop_a_create(edge, failed):
+    edge.world.offers_fail = failed
+    assert (await edge.create()).status == 202
+    edge.world.offers_fail, edge.world.zones = None, ()
+    assert (await edge.create("dogs")).status == 202  # not asked again at once
+    edge.clock.later = 11
+    assert (await edge.create("owls")).reason == "TYPE_NOT_OFFERED"
+
+
+async def test_a_cluster_that_exists_is_answered_whatever_is_offered_now(edge):
+    assert (await edge.create()).status == 202
+    edge.clock.later = 301
+    edge.world.zones = ()
+    assert (await edge.create()).status == 200
+    other = {"milvus-name": "search-cats", "milvus-type": "M5", "disk-size": 51}
+    assert (await edge.ask("POST", "/v1/milvus", other)).reason == "NAME_TAKEN"
+
+
+async def test_an_unknown_type_keeps_its_own_reason(edge):
+    edge.world.zones = ()
+    body = {"milvus-name": "search-cats", "milvus-type": "zz.huge", "disk-size": 50}
+    answer = await edge.ask("POST", "/v1/milvus", body)
+    assert (answer.status, answer.reason) == (422, "UNKNOWN_TYPE")
