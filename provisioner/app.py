@@ -1,9 +1,6 @@
 """The parts of the service put together, for `__main__` and for tests that host it themselves."""
 
 import asyncio
-import os
-import secrets
-import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +20,7 @@ from provisioner.ec2 import network
 from provisioner.ec2.client import Ec2
 from provisioner.ec2.offerings import Offerings
 from provisioner.groups import Groups
+from provisioner.holder import holder_name
 from provisioner.install.runner import Installer
 from provisioner.installs import Installer as InstallerLike
 from provisioner.installs import Installs, Secrets
@@ -99,7 +97,7 @@ def build(settings: Settings, parts: Parts | None = None) -> App:
         Secrets(settings.install, secret),
         settings.variables,
     )
-    holder = parts.holder or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    holder = parts.holder or holder_name(settings.install, settings.provisioner_listen)
     records = RegistryClient(
         registry,
         holder=holder,

@@ -68,7 +68,7 @@ class Registry(Protocol):
 
 
 class RegistryClient:
-    """The Registry over gRPC. `holder` names this process."""
+    """The Registry over gRPC. `holder` names this process; the one before it had the same name."""
 
     def __init__(
         self, channel: grpc.aio.Channel, *, holder: str, lease_seconds: int, clock: RegistryTime
@@ -77,13 +77,20 @@ class RegistryClient:
         self._registry = RegistryServiceStub(channel)
         self._holder = holder
         self._seconds = lease_seconds
+        self._restarted = True
         self._time = clock
 
     async def claim(self, most: int) -> list[Claim]:
         before = self._time.monotonic()
         answer = await self._controller.Claim(
-            controller_pb2.ClaimRequest(holder=self._holder, most=most, lease_seconds=self._seconds)
+            controller_pb2.ClaimRequest(
+                holder=self._holder,
+                most=most,
+                lease_seconds=self._seconds,
+                restarted=self._restarted,
+            )
         )
+        self._restarted = False  # said until it was heard
         self._time.follow(answer.now_ms, asked=before)
         return [
             Claim(

@@ -41,8 +41,12 @@ class Claims:
         self._store = store
         self._clock = clock
 
-    def claim(self, holder: str, *, most: int, seconds: int) -> list[Record]:
+    def claim(
+        self, holder: str, *, most: int, seconds: int, restarted: bool = False
+    ) -> list[Record]:
         """Up to `most` due clusters, each now leased to `holder`.
+
+        `restarted` says that whoever had leases under this name is dead: they end first.
 
         Raises:
             InvalidRequest: INVALID_HOLDER, INVALID_LEASE.
@@ -50,6 +54,8 @@ class Claims:
         leases.holder_name(holder)
         length = leases.seconds(seconds)
         wanted = min(max(most, 1), leases.MOST_AT_ONCE)
+        if restarted:
+            self._end_leases(holder)
         now = self._clock.now_ms()
         claimed: list[Record] = []
         # More candidates than wanted: other loops claim at the same time.
@@ -64,6 +70,12 @@ class Claims:
             if len(claimed) == wanted:
                 break
         return claimed
+
+    def _end_leases(self, holder: str) -> None:
+        """Whoever writes first wins: a lease that was taken meanwhile is somebody else's."""
+        for record in self._store.held_by(holder):
+            freed = replace(record, lease=leases.released(record.lease))
+            self._store.swap(record, freed, visible=False)
 
     def renew(
         self, holder: str, held: Sequence[tuple[str, int]], *, seconds: int

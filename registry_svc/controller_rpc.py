@@ -30,7 +30,11 @@ class ControllerRpc(controller_pb2_grpc.ControllerServiceServicer):
 
     async def Claim(self, request: pb.ClaimRequest, context: Any) -> pb.ClaimResponse:
         records = await self._threads.run(
-            self._claims.claim, request.holder, most=request.most, seconds=request.lease_seconds
+            self._claims.claim,
+            request.holder,
+            most=request.most,
+            seconds=request.lease_seconds,
+            restarted=request.restarted,
         )
         length = leases.seconds(request.lease_seconds)
         return pb.ClaimResponse(

@@ -189,6 +189,12 @@ class Store:
         )
         return [packing.unpack_record(document) for document in found]
 
+    def held_by(self, holder: str) -> list[Record]:
+        """Live clusters whose lease has this holder, over or not."""
+        query = {"live_key": {"$exists": True}, "lease.holder": holder}
+        found = self._many(self._engine.bound.clusters, query)
+        return [packing.unpack_record(document) for document in found]
+
     def far_off(self, limit_ms: int, *, limit: int) -> list[Record]:
         """Live clusters that nobody would look at before `limit_ms`."""
         query = {"live_key": {"$exists": True}, "due-at": {"$gt": limit_ms}}

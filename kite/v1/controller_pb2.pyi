@@ -58,19 +58,25 @@ class ClaimRequest(_message.Message):
     HOLDER_FIELD_NUMBER: _builtins.int
     MOST_FIELD_NUMBER: _builtins.int
     LEASE_SECONDS_FIELD_NUMBER: _builtins.int
+    RESTARTED_FIELD_NUMBER: _builtins.int
     holder: _builtins.str
     most: _builtins.int
     lease_seconds: _builtins.int
+    restarted: _builtins.bool
+    """The process that held leases under this very name is dead: they end now, whatever is left of
+    them, and the next claim of each has a greater fence. Leases of other names stay.
+    """
     def __init__(
         self,
         *,
         holder: _builtins.str = ...,
         most: _builtins.int = ...,
         lease_seconds: _builtins.int = ...,
+        restarted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder", b"holder", "lease_seconds", b"lease_seconds", "most", b"most"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder", b"holder", "lease_seconds", b"lease_seconds", "most", b"most", "restarted", b"restarted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

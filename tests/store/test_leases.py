@@ -32,6 +32,38 @@ def test_a_lease_that_ran_out_goes_to_another_with_a_greater_fence(world):
     assert world.claims.renew("b", held, seconds=30) == held
 
 
+def test_a_holder_that_died_is_followed_at_once_by_its_namesake(world):
+    """And by nobody else; what the dead one still has under way is refused."""
+    for number in range(3):
+        world.create(f"name-{number}")
+    dead = world.claims.claim("here", most=2, seconds=30)
+    [other] = world.claims.claim("there", most=5, seconds=30)
+    again = world.claims.claim("here", most=5, seconds=30, restarted=True)
+    fences = {one.cluster.cluster_id: one.lease.fence for one in dead}
+    assert {one.cluster.cluster_id for one in again} == fences.keys()
+    for one in again:
+        cluster_id, fence = one.cluster.cluster_id, fences[one.cluster.cluster_id]
+        assert one.lease.fence > fence
+        with pytest.raises(LeaseLost):
+            world.claims.commit(Commit("here", cluster_id, fence))
+        assert world.claims.renew("here", [(cluster_id, fence)], seconds=30) == []
+        world.claims.commit(Commit("here", cluster_id, one.lease.fence))
+    world.claims.commit(Commit("there", other.cluster.cluster_id, other.lease.fence))
+
+
+def test_without_a_word_of_a_restart_the_same_name_waits(world):
+    world.create()
+    world.claims.claim("here", most=1, seconds=30)
+    assert world.claims.claim("here", most=1, seconds=30) == []
+
+
+def test_a_restart_is_of_no_use_to_other_names(world):
+    world.create()
+    [held] = world.claims.claim("here", most=1, seconds=30)
+    assert world.claims.claim("there", most=1, seconds=30, restarted=True) == []
+    assert world.claims.commit(Commit("here", held.cluster.cluster_id, held.lease.fence))
+
+
 def test_a_renewed_lease_outlives_its_first_end(world):
     world.create()
     [claimed] = world.claims.claim("a", most=1, seconds=30)

@@ -6,10 +6,12 @@ Hosts cannot be reached here, so SSH, installs and Milvus are stand-ins with swi
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
 from kite.clock import SystemClock
+from kite.errors import Unavailable
 from kite.rpc import client
 from kite.rpc.server import RpcServer
 from kite.v1 import cluster_pb2, operation_pb2, registry_pb2, whitelist_pb2
@@ -98,6 +100,7 @@ class House:
     installer: StandInInstaller = field(default_factory=StandInInstaller)
     milvus: StandInMilvus = field(default_factory=StandInMilvus)
     ssh: bool = True
+    holder: str = ""
     closers: list[Any] = field(default_factory=list)
     provisioner: Any = None
     looping: Any = None
@@ -171,9 +174,15 @@ class House:
                 installer=self.installer,
                 probe=self.milvus,
                 ssh=ssh,
+                holder=self.holder or f"house-{secrets.token_hex(4)}",
             ),
         )
         self.looping = asyncio.create_task(self.provisioner.loop.run())
+
+    async def kill(self) -> None:
+        """End the provisioner as a power cut would: no lease is given back."""
+        self.provisioner.loop._release = _never
+        await self.halt()
 
     async def halt(self) -> None:
         self.looping.cancel()
@@ -258,3 +267,7 @@ class House:
             "keys": [k["KeyName"] for k in self.ec2.describe_key_pairs()["KeyPairs"]],
             "volumes": [v["VolumeId"] for v in self.ec2.describe_volumes()["Volumes"]],
         }
+
+
+async def _never(claim: Any) -> None:
+    raise Unavailable("a dead process does not speak")

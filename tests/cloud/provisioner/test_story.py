@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kite.secrets import password
 
 WRITES = ["CreateSecurityGroup", "RunInstances"]
@@ -159,3 +161,28 @@ async def test_a_restart_goes_on_where_it_was(house):
     house.run()
     await house.until("RUNNING")  # long before the lease would have run out
     assert len(house.machines()) == 1
+
+
+async def test_a_killed_process_is_followed_by_the_next_on_its_spot(house):
+    """Its leases had half a minute to go: until() would give up long before."""
+    await house.halt()
+    house.holder, house.ssh = "test@here", False
+    house.run()
+    await house.create()
+    await house.eventually(house.machines)
+    await house.kill()
+    house.ssh = True
+    house.run()
+    await house.until("RUNNING", seconds=8)
+    assert len(house.machines()) == 1
+
+
+async def test_leases_of_a_killed_process_elsewhere_are_left_alone(house):
+    house.ssh = False
+    await house.create()
+    await house.eventually(house.machines)
+    await house.kill()
+    house.holder, house.ssh = "test@elsewhere", True
+    house.run()
+    with pytest.raises(AssertionError):
+        await house.until("RUNNING", seconds=3)

@@ -189,6 +189,7 @@ async def another(house, **changed):
             whitelist=client.connect(house.targets["whitelist"], name="whitelist"),
             installer=house.installer,
             probe=house.milvus,
+            holder="beside",
         ),
     )
     try:
