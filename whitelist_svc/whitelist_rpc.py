@@ -116,7 +116,7 @@ class WhitelistRpc(whitelist_pb2_grpc.WhitelistServiceServicer):
         )
 
     async def _to_the_end(self, work: Coroutine[Any, Any, T]) -> T:
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(work, context=caller.without_deadline())
         self._running.add(task)
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)

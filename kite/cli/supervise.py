@@ -10,7 +10,7 @@ from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 30.0  # a drain takes 20 at most
 LINE_BYTES = 1 << 20
 
 Say = Callable[[str], None]

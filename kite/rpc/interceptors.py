@@ -1,4 +1,4 @@
-"""The server's wrapper round every Kite method: request id in, failures out whole.
+"""The server's wrapper round every Kite method: request id and deadline in, failures out whole.
 
 Only methods of `kite.v1` are wrapped: the standard health `Watch` is a coroutine that writes to
 its context, not an async generator, and a wrapper that assumed otherwise would break it.
@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeAlias
 import grpc
 
 from kite import crash
-from kite.errors import Internal, KiteError
+from kite.errors import Internal, KiteError, Unavailable
 from kite.rpc import caller, failures
 from kite.telemetry import logs
 
@@ -34,11 +34,22 @@ def _enter(context: _Context) -> None:
     metadata = dict(context.invocation_metadata() or ())
     given = str(metadata.get(caller.REQUEST_ID_KEY, "")) or caller.new_request_id()
     caller.request_id.set(given)
+    caller.waits(context.time_remaining())
     logs.bind(request_id=given)
 
 
-class Failures(grpc.aio.ServerInterceptor):
-    """Turns raised failures into trailers, for unary and streaming answers alike."""
+class Calls(grpc.aio.ServerInterceptor):
+    """Turns raised failures into trailers; knows the open streams, which only end when told to."""
+
+    def __init__(self) -> None:
+        self._streams: set[asyncio.Task[Any]] = set()
+        self._ending = False
+
+    def end_streams(self) -> None:
+        """Every open stream ends with UNAVAILABLE: its watcher asks another process, or again."""
+        self._ending = True
+        for task in tuple(self._streams):
+            task.cancel()
 
     async def intercept_service(
         self,
@@ -52,8 +63,38 @@ class Failures(grpc.aio.ServerInterceptor):
         if handler is None or not method.startswith("/kite.v1."):
             return handler  # type: ignore[no-any-return]
         if handler.response_streaming:
-            return _stream(handler, method)
+            return self._stream(handler, method)
         return _single(handler, method)
+
+    def _stream(self, handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
+        inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
+        build = (
+            grpc.stream_stream_rpc_method_handler
+            if handler.request_streaming
+            else grpc.unary_stream_rpc_method_handler
+        )
+
+        async def call(request: Any, context: _Context) -> AsyncIterator[Any]:
+            _enter(context)
+            task = asyncio.current_task()
+            assert task is not None
+            self._streams.add(task)
+            try:
+                async for answer in inner(request, context):
+                    yield answer
+            except asyncio.CancelledError:
+                if not self._ending:
+                    raise
+                stopping = Unavailable("this service is stopping; watch again", reason="STOPPING")
+                await _abort(context, method, stopping)
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the boundary: every failure gets a name here
+                await _abort(context, method, error)
+            finally:
+                self._streams.discard(task)
+
+        return build(call, handler.request_deserializer, handler.response_serializer)
 
 
 def _single(handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
@@ -76,26 +117,5 @@ def _single(handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
             await _abort(context, method, error)
         crash.point("before-reply-", name)
         return answer
-
-    return build(call, handler.request_deserializer, handler.response_serializer)
-
-
-def _stream(handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
-    inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
-    build = (
-        grpc.stream_stream_rpc_method_handler
-        if handler.request_streaming
-        else grpc.unary_stream_rpc_method_handler
-    )
-
-    async def call(request: Any, context: _Context) -> AsyncIterator[Any]:
-        _enter(context)
-        try:
-            async for answer in inner(request, context):
-                yield answer
-        except (asyncio.CancelledError, grpc.aio.AbortError):
-            raise
-        except Exception as error:  # noqa: BLE001 - the boundary: every failure gets a name here
-            await _abort(context, method, error)
 
     return build(call, handler.request_deserializer, handler.response_serializer)

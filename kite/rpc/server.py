@@ -9,12 +9,13 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from kite.process import CannotListen, Stop
-from kite.rpc.interceptors import Failures
+from kite.rpc.client import MAX_MESSAGE_BYTES
+from kite.rpc.interceptors import Calls
 from kite.telemetry import logs
 
 _log = logs.get(__name__)
-MAX_MESSAGE_BYTES = 4 << 20
 MAX_CONCURRENT = 1024
+DRAIN_SECONDS = 20.0
 _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it silently
@@ -34,8 +35,9 @@ class RpcServer:
         self.listen = listen
         self._names: list[str] = []
         self._health = health.aio.HealthServicer()
+        self._calls = Calls()
         self._server = grpc.aio.server(
-            interceptors=[Failures()], options=_OPTIONS, maximum_concurrent_rpcs=MAX_CONCURRENT
+            interceptors=[self._calls], options=_OPTIONS, maximum_concurrent_rpcs=MAX_CONCURRENT
         )
 
     def add(
@@ -64,10 +66,13 @@ class RpcServer:
         for name in ("", *self._names):
             await self._health.set(name, state)
 
-    async def drain(self, grace_seconds: float = 5.0) -> None:
-        """Say NOT_SERVING, let running calls end for `grace_seconds`, then stop."""
+    async def drain(self, grace_seconds: float = DRAIN_SECONDS) -> None:
+        """Say NOT_SERVING, end streams, let running calls end for `grace_seconds`, then stop."""
         await self._health.enter_graceful_shutdown()
-        await self._server.stop(grace_seconds)
+        stopping = asyncio.create_task(self._server.stop(grace_seconds))
+        await asyncio.sleep(0)  # from here on new calls are refused
+        self._calls.end_streams()
+        await stopping
 
     async def serve(
         self,
