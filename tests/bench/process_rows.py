@@ -20,6 +20,8 @@ SETS = {
     "registry": ("import registry_svc.app", "import grpc.aio, mongoengine", 1.3),
     "provisioner": ("import provisioner.app", "import grpc.aio, boto3, ansible_runner", 1.0),
 }
+GRPC = "import grpc.aio"
+SETTINGS = "import grpc.aio, kite.settings"
 MEMORY = {"bff": (60, 50), "registry": (65, 55), "whitelist": (60, 50), "provisioner": (60, 50)}
 SETTLE_SECONDS = 1.0
 NOBODY = "http://127.0.0.1:9"
@@ -35,10 +37,12 @@ def _imports():
         for name, (ours, theirs, _must) in SETS.items():
             seconds.setdefault((name, "ours"), []).append(_cpu(ours))
             seconds.setdefault((name, "libraries"), []).append(_cpu(theirs))
+    settings_ms = (min(_cpu(SETTINGS) for _ in range(3)) - min(_cpu(GRPC) for _ in range(3))) * 1000
     found = []
     for name, (_, theirs, must) in SETS.items():
         ours, bare = (statistics.median(seconds[name, kind]) for kind in ("ours", "libraries"))
-        what = f"import CPU, {name} / `{theirs}` ({ours * 1000:.0f} / {bare * 1000:.0f} ms)"
+        what = f"import CPU, {name} / `{theirs}` ({ours * 1000:.0f} / {bare * 1000:.0f} ms"
+        what += f"; {settings_ms:.0f} of ours is pydantic with the settings, kept: DECISIONS 18)"
         found.append(Row(f"P24-{name}", what, ours / bare, must, None))
     return found
 
@@ -61,7 +65,7 @@ def _memory():
         found[name] = _alone(name, env)
     rows = []
     for name, (must, stretch) in MEMORY.items():
-        what = f"resident MB when ready, {name}"
+        what = f"resident MB when ready, {name}; 10 are pydantic's"
         if name in found:
             what += f" (before its first EC2 call; beside the others: {running[name]:.0f})"
         rows.append(Row(f"P25-{name}", what, found.get(name, running[name]), must, stretch))

@@ -12,7 +12,7 @@ CLOUD = {"boto3", "botocore.session", "botocore.client"}
 DATABASE = {"mongoengine", "pymongo", "bson", "mongomock"}
 INSTALLING = {"ansible", "ansible_runner"}
 # Big, and for other purposes than serving; X.509 is what pymongo looks for pyOpenSSL with.
-OTHERS = {"rich", "typer", "pydantic", "structlog", "moto", "cryptography.x509"}
+OTHERS = {"rich", "typer", "moto", "cryptography.x509"}
 NEVER = {
     "bff": CLOUD | DATABASE | INSTALLING | OTHERS | {"yaml"},
     "registry_svc": CLOUD | INSTALLING | OTHERS | {"mongomock"},
@@ -30,3 +30,8 @@ def test_a_service_loads_its_own_libraries_only(service):
     loaded = json.loads(done.stdout)
     others = NEVER.keys() - {service}
     assert (NEVER[service] | others).intersection(loaded) == set()
+
+
+def test_rich_is_there_for_whoever_wants_it():
+    code = "import kite.telemetry.logs, sys; assert 'rich' not in sys.modules; import rich.table"
+    subprocess.run([sys.executable, "-c", code], cwd=tree.ROOT, check=True)
