@@ -15,7 +15,7 @@ from kite.errors import KiteError, LeaseLost
 from kite.telemetry import logs
 from provisioner.backoff import after_failures
 from provisioner.limits import Limits
-from provisioner.registry import Claim, Registry, Write
+from provisioner.registry import Claim, Registry
 from provisioner.turn import Turn
 from provisioner.world import World
 
@@ -81,7 +81,11 @@ class Loop:
             await self._let_go()
 
     async def _let_go(self) -> None:
-        """End every visit and give its claim back, so that others need not wait for the lease."""
+        """End every visit and give its claim back, so that others need not wait for the lease.
+
+        A turn that is cut off here may have written more than its visit knows of: an intent that
+        was acted upon. So nothing of the record is written.
+        """
         visits = list(self._visits.values())
         for visit in visits:
             visit.task.cancel()
@@ -89,11 +93,9 @@ class Loop:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LET_GO_SECONDS):
                 await asyncio.gather(
-                    *(self._release(visit.claim) for visit in visits), return_exceptions=True
+                    *(self._registry.release(visit.claim) for visit in visits),
+                    return_exceptions=True,
                 )
-
-    async def _release(self, claim: Claim) -> None:
-        await self._registry.commit(claim, Write(claim.record, None, release=True))
 
     def nudge(self, cluster_id: str) -> None:
         """Look at this cluster now, if it is ours or due."""

@@ -54,6 +54,10 @@ class Registry(Protocol):
         """The claim with the cluster as stored: the wish may have changed meanwhile."""
         ...
 
+    async def release(self, claim: Claim) -> None:
+        """Give the claim back; the record stays as it is stored."""
+        ...
+
     async def get(self, cluster_id: str) -> Record | None:
         """As stored now; None when there is none or its deletion is complete."""
         ...
@@ -134,6 +138,18 @@ class RegistryClient:
         )
         stored = packing.unpack_cluster(answer.cluster)
         return replace(claim, record=stored, operation=operation)
+
+    async def release(self, claim: Claim) -> None:
+        await self._controller.Commit(
+            controller_pb2.CommitRequest(
+                holder=self._holder,
+                cluster_id=claim.record.cluster_id,
+                fence=claim.fence,
+                release=True,
+                commit_id=secrets.token_hex(8),
+            ),
+            timeout=SAFE_READ_SECONDS,
+        )
 
     async def get(self, cluster_id: str) -> Record | None:
         try:
