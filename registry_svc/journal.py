@@ -4,6 +4,7 @@ WAL with synchronous=FULL: a write that returned survives kill -9 and power loss
 either is a write that never returned, and SQLite leaves it out. Each row carries a checksum.
 """
 
+import shutil
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
@@ -11,9 +12,13 @@ from pathlib import Path
 
 from kite import crash
 from kite.errors import Unavailable
+from kite.telemetry import logs
 from registry_svc.engine import StoreRefused
+from registry_svc.journal_tail import tail
 
+_log = logs.get(__name__)
 FORMAT = 1
+PAGE = 4096
 FILE = "registry.sqlite"
 _DAMAGED = (
     "move the folder aside and restore it from a backup, or start with an empty folder "
@@ -30,6 +35,7 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
+        _check_tail(folder / f"{FILE}-wal")
         try:
             self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as error:
@@ -38,7 +44,7 @@ class Journal:
             self._prepare()
         except sqlite3.Error as error:
             self._db.close()
-            raise StoreRefused(f"{self._path}: damaged ({error}); {_DAMAGED}") from None
+            raise _refused(error, self._path) from None
         except StoreRefused:
             self._db.close()
             raise
@@ -73,7 +79,7 @@ class Journal:
                     )
                 yield collection, document_id, body
         except sqlite3.Error as error:
-            raise StoreRefused(f"{self._path}: damaged ({error}); {_DAMAGED}") from None
+            raise _refused(error, self._path) from None
 
     def write(self, changes: Iterable[tuple[str, str, bytes | None]]) -> None:
         """Make all changes durable, or none; a body of None removes the document.
@@ -112,8 +118,53 @@ class Journal:
         self._db.close()
 
 
+def _check_tail(log: Path) -> None:
+    """Tell what SQLite would pass over in silence.
+
+    Raises:
+        StoreRefused: finished writes lie behind damage.
+    """
+    try:
+        found = tail(log.read_bytes())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreRefused(f"{log}: cannot be read: {error}") from None
+    if found.behind:
+        raise StoreRefused(
+            f"{log}: damaged behind byte {found.whole}, and finished writes lie behind that; "
+            f"restore the folder from a backup, or give them up: truncate -s {found.whole} {log}"
+        )
+    if found.cut:
+        _log.warning(
+            "the last write was not finished and is left out",
+            file=str(log),
+            kept_bytes=found.whole,
+            cut_bytes=found.cut,
+        )
+
+
+def _full(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+
+
+def _refused(error: sqlite3.Error, path: Path) -> StoreRefused:
+    """What kept the journal from being opened; only damage is called damage."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return StoreRefused(f"{path}: damaged ({error}); {_DAMAGED}")
+    if not _room(path.parent):
+        return StoreRefused(f"the disk that holds {path} is full; free some space and start again")
+    return StoreRefused(f"{path}: cannot be used: {error}")
+
+
+def _room(folder: Path) -> bool:
+    """Whether one more page fits."""
+    return shutil.disk_usage(folder).free > PAGE
+
+
 def _named(error: sqlite3.Error, path: Path) -> Unavailable:
-    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL:
+    if _full(error):
         return Unavailable(
             f"the disk that holds {path} is full; free some space and try again",
             reason="STORE_FULL",
