@@ -34,7 +34,9 @@ OUTSIDE_PREFIXES = ("KITE_TEST_", "KITE_DEMO_", "KITE_LOCALCLOUD_", "KITE_CRASH_
 class Common(BaseModel):
     """What every service needs to know."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="ignore", frozen=True, hide_input_in_errors=True, defer_build=True
+    )
 
     install: str = Field(
         "kite1",
