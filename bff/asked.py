@@ -33,17 +33,20 @@ class Page:
     token: str
 
 
-def wait(query: Mapping[str, str], prefer: Sequence[str]) -> Wait:
-    """Seconds to hold the answer; the query counts before the header.
+def wait(
+    query: Mapping[str, str], prefer: Sequence[str], *, most: int = LONGEST_WAIT_SECONDS
+) -> Wait:
+    """Seconds to hold the answer, `most` at most; the query counts before the header.
 
     Raises:
         InvalidRequest: INVALID_WAIT when the query parameter is no whole number up to 60.
     """
     if "wait" in query:
-        return Wait(_number(query["wait"], 0, LONGEST_WAIT_SECONDS, "wait", "INVALID_WAIT"))
+        given = _number(query["wait"], 0, LONGEST_WAIT_SECONDS, "wait", "INVALID_WAIT")
+        return Wait(min(given, most))
     for wish in ",".join(prefer).split(","):
         if found := _PREFER_WAIT.match(wish):
-            return Wait(min(int(found[1]), LONGEST_WAIT_SECONDS), preferred=True)
+            return Wait(min(int(found[1]), most), preferred=True)
     return Wait()
 
 

@@ -70,6 +70,9 @@ class Settings(Common):
         64, ge=1, description="Requests of one user handled at the same time."
     )
     bff_concurrent: int = Field(1_000, ge=1, description="Requests handled at the same time.")
+    bff_hold_seconds: int = Field(
+        60, ge=0, le=60, description="Longest time a request is held that asks with wait, seconds."
+    )
     bff_held_per_user: int = Field(
         32, ge=1, description="Requests of one user held with wait at the same time."
     )

@@ -6,5 +6,5 @@ if [[ -x .venv/bin/python && -d tests/compose && "$(id -u)" -eq 0 ]]; then
   .venv/bin/python -m tests.compose.engine clean
 fi
 rm -rf .run .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist .coverage
-find . -path './.venv*' -prune -o -path ./.wire -prune -o -path ./.bench -prune -o -name __pycache__ -type d -print0 |
+find . -path './.venv*' -prune -o -path ./.wire -prune -o -path ./.strangers -prune -o -path ./.bench -prune -o -name __pycache__ -type d -print0 |
   xargs -0r rm -rf

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Install what a part of the workshop needs, and nothing when it is there already.
 #
-#   deploy/setup.sh base [demo] [test] [lint] [wire] [grpcurl] [bench]
+#   deploy/setup.sh base [demo] [test] [lint] [wire] [strangers] [grpcurl] [bench]
 #
 #   base   .venv with Kite and everything it is developed with
 #   demo   Debian packages of the local cloud
-#   test   Debian packages and environments of the tests (container engine, .wire)
+#   test   Debian packages and environments of the tests (container engine, browser, .wire, .strangers)
 #   lint   .venv-lint with ansible-lint
 #   grpcurl  grpcurl in the cache, when Go is here
 #   wire   .wire with the MongoDB-protocol server of the store tests
+#   strangers  .strangers with schemathesis
 #   bench  .bench with the peers that `make bench` measures against
 #
 # Never asks, never uses sudo: without root it says which packages are missing and goes on, and what
@@ -17,9 +18,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 DEMO_PACKAGES=(ca-certificates iproute2 mmdebstrap mount nftables openssh-client procps util-linux xfsprogs)
-TEST_PACKAGES=(docker.io iptables)
+TEST_PACKAGES=(chromium docker.io iptables)
 ANSIBLE_LINT='ansible-lint==26.10.1'
 WIRE='secantusdb==0.7.0b3'
+STRANGERS='schemathesis==4.32.5'
 GRPCURL='github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3'
 BENCH=('ansible==12.3.0' 'pyinfra==3.10.0' 'apache-libcloud==3.9.1' 'boto3>=1.44,<2')
 
@@ -117,12 +119,13 @@ part() {
       wheels .venv "$(fingerprint pyproject.toml deploy/constraints.txt)" -c deploy/constraints.txt -e '.[demo,dev]'
       ;;
     demo) packages "${DEMO_PACKAGES[@]}" ;;
-    test) packages "${DEMO_PACKAGES[@]}" "${TEST_PACKAGES[@]}"; part wire; part grpcurl ;;
+    test) packages "${DEMO_PACKAGES[@]}" "${TEST_PACKAGES[@]}"; part wire; part strangers; part grpcurl ;;
     lint) wheels .venv-lint "$ANSIBLE_LINT" "$ANSIBLE_LINT" ;;
     wire) wheels .wire "$WIRE" "$WIRE" ;;
+    strangers) wheels .strangers "$STRANGERS" "$STRANGERS" ;;
     grpcurl) go_tool grpcurl "$GRPCURL" ;;
     bench) wheels .bench "${BENCH[*]}" "${BENCH[@]}" ;;
-    *) say "no such part: $1 (base demo test lint wire grpcurl bench)"; return 2 ;;
+    *) say "no such part: $1 (base demo test lint wire strangers grpcurl bench)"; return 2 ;;
   esac
 }
 

@@ -29,6 +29,7 @@ from bff.routes.route import (
     Handler,
     Route,
     live,
+    wait_of,
 )
 from kite import names
 from kite.errors import (
@@ -43,6 +44,8 @@ from kite.rpc import caller
 from kite.telemetry import logs
 
 _log = logs.get(__name__)
+# What a service says when the revision insisted on is not the present one.
+_CHANGED = frozenset({Conflict.default_reason, "REVISION_MISMATCH"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ def _faced(request: web.Request, failed: KiteError | web.HTTPException) -> web.R
     route = request.get(ROUTE)
     if isinstance(named_failure, NotFound) and named_failure.reason != "NO_SUCH_ROUTE" and route:
         named_failure = failures.absent(route.noun)
-    if isinstance(named_failure, Conflict) and "If-Match" in request.headers:
+    if named_failure.reason in _CHANGED and "If-Match" in request.headers:
         named_failure = asked.mismatch()
     return failures.face(named_failure, request_id=request[REQUEST_ID]).response()
 
@@ -163,8 +166,7 @@ def _places(request: web.Request, route: Route, gate: Gate) -> tuple[Places, ...
     """A stream lasts long and costs little; a held answer also counts as a request."""
     if live(request):
         return (gate.streams,)
-    prefer = request.headers.getall("Prefer", [])
-    holds = route.waits and asked.wait(request.query, prefer).seconds
+    holds = route.waits and wait_of(request).seconds
     return (gate.places, gate.held) if holds else (gate.places,)
 
 
@@ -173,7 +175,7 @@ async def _deadline(request: web.Request, route: Route) -> AsyncIterator[None]:
     settings = request.app[SETTINGS]
     seconds: float | None = settings.bff_request_seconds
     if route.waits and seconds is not None:
-        seconds += settings.bff_url_seconds + asked.LONGEST_WAIT_SECONDS
+        seconds += settings.bff_url_seconds + settings.bff_hold_seconds
     try:
         async with asyncio.timeout(None if live(request) else seconds):
             yield

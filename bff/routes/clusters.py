@@ -12,6 +12,7 @@ from bff.routes.route import (
     name_of,
     query_of,
     user_of,
+    wait_of,
 )
 from kite.errors import InvalidRequest, WrongState
 from kite.v1 import cluster_pb2, registry_pb2
@@ -29,7 +30,7 @@ async def delete(request: web.Request) -> web.Response:
 
 
 async def _delete(request: web.Request, name: str) -> web.Response:
-    wait = asked.wait(request.query, request.headers.getall("Prefer", []))
+    wait = wait_of(request)
     message = registry_pb2.DeleteClusterRequest(
         user=user_of(request),
         milvus_name=name,
@@ -48,7 +49,7 @@ async def _delete(request: web.Request, name: str) -> web.Response:
 
 async def read(request: web.Request) -> web.Response:
     """The cluster now, or when it rests, or after `wait` seconds."""
-    wait = asked.wait(request.query, request.headers.getall("Prefer", []))
+    wait = wait_of(request)
     found = await _found(request, name_of(request))
     cluster = await holding.until_at_rest(backends_of(request), found, wait.seconds)
     tag = f'"{cluster.rev}"'

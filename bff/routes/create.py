@@ -19,6 +19,7 @@ from bff.routes.route import (
     body_of,
     settings_of,
     user_of,
+    wait_of,
 )
 from kite import secrets
 from kite.errors import NotFound
@@ -27,16 +28,12 @@ from kite.v1 import cluster_pb2, registry_pb2, whitelist_pb2
 
 async def create(request: web.Request) -> web.Response:
     """Ask for a cluster; the answer is held for its address, and longer when told to."""
-    wish, wait = json_in.create(body_of(request)), _wait(request)
+    wish, wait = json_in.create(body_of(request)), wait_of(request)
     backends = backends_of(request)
     rules = await _judged(backends, wish)
     await _check_offered(backends, user_of(request), wish)
     answer = await backends.registry.CreateCluster(_message(request, wish, rules))
     return await _answer(request, answer, wait)
-
-
-def _wait(request: web.Request) -> Wait:
-    return asked.wait(request.query, request.headers.getall("Prefer", []))
 
 
 async def _judged(backends: Backends, wish: Create) -> list[cluster_pb2.Rule]:

@@ -4,13 +4,13 @@ from aiohttp import web
 
 from bff import asked, holding, json_in, json_out
 from bff.routes.answers import granted
-from bff.routes.route import backends_of, query_of, segment, user_of
+from bff.routes.route import backends_of, query_of, segment, user_of, wait_of
 from kite.v1 import operation_pb2
 
 
 async def read(request: web.Request) -> web.Response:
     """The operation now, or when it ended, or after `wait` seconds."""
-    wait = asked.wait(request.query, request.headers.getall("Prefer", []))
+    wait = wait_of(request)
     message = operation_pb2.GetOperationRequest(
         user=user_of(request), operation_id=segment(request, "id")
     )

@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 from aiohttp import web
 
+from bff import asked
+from bff.asked import Wait
 from bff.backends import Backends
 from bff.edge import body
 from bff.edge.failures import no_such_route
@@ -58,6 +60,12 @@ CALLER = web.RequestKey("caller", Caller)
 RAW_BODY = web.RequestKey("raw_body", bytes)
 REQUEST_ID = web.RequestKey("request_id", str)
 OWN_REQUEST_ID = web.RequestKey("own_request_id", bool)
+
+
+def wait_of(request: web.Request) -> Wait:
+    """How long the caller would have the answer held, and may."""
+    prefer = request.headers.getall("Prefer", [])
+    return asked.wait(request.query, prefer, most=settings_of(request).bff_hold_seconds)
 
 
 def live(request: web.Request) -> bool:

@@ -22,8 +22,8 @@ from kite.v1 import (
 from tests.edge import http
 from tests.edge.fake_whitelist import FakeWhitelist
 from tests.edge.fakes import FakeOperations, FakeProvisioner, FakeRegistry, World
+from tests.worlds.joined import SECRET
 
-SECRET = "an install secret of tests"
 PORTAL_KEY = "0123456789abcdef0123456789abcdef"
 
 

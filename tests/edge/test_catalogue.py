@@ -205,6 +205,15 @@ async def test_f81_a_stale_revision_is_refused(edge: Edge, tag: str):
     assert (set_it.status, set_it.reason) == (412, "REVISION_MISMATCH")
 
 
+@pytest.mark.parametrize("tag", ["", "*", '"1"'])
+async def test_f81_another_conflict_keeps_its_reason(edge: Edge, tag: str):
+    await edge.create()
+    await edge.ask("DELETE", "/v1/clusters/search-cats")
+    path = "/v1/clusters/search-cats/whitelist"
+    answer = await edge.ask("PUT", path, {"ip-ranges": []}, headers=[("If-Match", tag)])
+    assert (answer.status, answer.reason) == (409, "CLUSTER_DELETING")
+
+
 async def test_f82_endpoints_only_of_what_runs(edge: Edge):
     await edge.create()
     answer = await edge.ask("GET", "/v1/clusters/search-cats/endpoints")

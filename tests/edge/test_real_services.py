@@ -10,11 +10,7 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
-from bff.app import serve
-from bff.settings import Settings
-from kite.clock import SystemClock
 from kite.rpc.client import connect
-from kite.rpc.server import RpcServer
 from kite.v1 import (
     cluster_pb2,
     controller_pb2,
@@ -23,13 +19,8 @@ from kite.v1 import (
     registry_pb2,
     registry_pb2_grpc,
 )
-from registry_svc.app import assemble
-from registry_svc.settings import Settings as RegistrySettings
-from registry_svc.store import open_store
 from tests.edge import cases, catalogue, http
-from tests.edge.conftest import SECRET
-from whitelist_svc import app as whitelist_app
-from whitelist_svc.settings import Settings as WhitelistSettings
+from tests.worlds.joined import joined
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 USERS = itertools.count()
@@ -59,45 +50,14 @@ def ec2(one_ec2) -> Iterator[str]:
 @pytest_asyncio.fixture(loop_scope="package", scope="module")
 async def real(tmp_path_factory, ec2: str) -> AsyncIterator[Real]:
     folder = tmp_path_factory.mktemp("registry")
-    settings = RegistrySettings(registry_folder=folder, registry_clusters_per_user=5)
-    store = open_store(settings)
-    registry = assemble(store, settings, SystemClock())
-    servers = [RpcServer("127.0.0.1:0") for _ in range(2)]
-    for part in registry.parts:
-        servers[0].add(*part)
-    registry_at = f"127.0.0.1:{await servers[0].start()}"
-    whitelist = whitelist_app.build(
-        WhitelistSettings(registry=registry_at, ec2_endpoint=ec2, region="us-east-1")
-    )
-    whitelist.add_to(servers[1])
-    whitelist_at = f"127.0.0.1:{await servers[1].start()}"
-    edge = await serve(
-        Settings(
-            secret=SECRET,
-            bff_listen="127.0.0.1:0",
-            bff_url_seconds=0,
-            bff_drain_seconds=0.01,
-            bff_disabled_users="mallory",
-            bff_burst=1_000_000,
-            registry=registry_at,
-            whitelist=whitelist_at,
-            provisioner=registry_at,
+    async with joined(folder, ec2, bff_disabled_users="mallory") as served:
+        channel = connect(served.registry, name="registry")
+        yield Real(
+            served.port,
+            controller_pb2_grpc.ControllerServiceStub(channel),
+            registry_pb2_grpc.RegistryServiceStub(channel),
         )
-    )
-    channel = connect(registry_at, name="registry")
-    yield Real(
-        edge.port,
-        controller_pb2_grpc.ControllerServiceStub(channel),
-        registry_pb2_grpc.RegistryServiceStub(channel),
-    )
-    await channel.close()
-    await edge.stop()
-    registry.broadcast.stop()
-    for server in reversed(servers):
-        await server.drain(0)
-    await whitelist.close()
-    registry.threads.close()
-    store.close()
+        await channel.close()
 
 
 @pytest.fixture

@@ -107,3 +107,9 @@ def test_parameters_are_known_and_given_once(query: list, known: frozenset, reas
         asked.known_parameters(query, known)
     assert caught.value.reason == reason
     asked.known_parameters(["wait"], frozenset({"wait"}))
+
+
+@pytest.mark.parametrize(("query", "prefer"), [({"wait": "30"}, []), ({}, ["wait=30"])])
+def test_a_wait_is_cut_to_what_is_granted(query, prefer):
+    assert asked.wait(query, prefer, most=5).seconds == 5
+    assert asked.wait(query, prefer).seconds == 30
