@@ -10,7 +10,8 @@ from kite.secrets import password
 from provisioner.ec2 import network
 from provisioner.ec2.act import Hands
 from provisioner.ec2.client import Ec2
-from provisioner.ec2.see import Describer, Finder
+from provisioner.ec2.describer import Describer
+from provisioner.ec2.see import Finder
 from provisioner.facts import Answer, Done, Facts, InstanceFact, Leftovers, Outcome, Site
 from provisioner.groups import Groups
 from provisioner.installs import Installs
@@ -158,7 +159,7 @@ class Ec2World:
                 return await self._machines(record, action)
             case Terminate(ids, tokens):
                 await self._installs.cancel(tokens)
-                await self._hands.terminate(ids)
+                await self._terminate(ids)
             case Install():
                 crash.point("before-install")
                 self._installs.begin(record.cluster_id, action)
@@ -172,6 +173,12 @@ class Ec2World:
                 assert_never(never)
         return Done()
 
+    async def _terminate(self, ids: tuple[str, ...]) -> None:
+        try:
+            await self._hands.terminate(ids)
+        finally:  # without an answer they may be ending as well
+            self._describer.changed(ids)
+
     async def _machines(
         self, record: Record, action: Allocate | Launch | Associate | Release | DeleteVolumes
     ) -> Outcome:
@@ -181,7 +188,10 @@ class Ec2World:
             case Launch():
                 return await self._hands.launch(record, action)
             case Associate(allocation_id, instance_id):
-                return await self._hands.associate(allocation_id, instance_id)
+                try:
+                    return await self._hands.associate(allocation_id, instance_id)
+                finally:
+                    self._describer.changed((instance_id,))
             case Release(ids):
                 await self._hands.release(ids)
             case DeleteVolumes(ids):

@@ -1,90 +1,12 @@
-"""What EC2 shows: instances by id in one shared batch, by token or tag only where needed."""
+"""What EC2 shows by token or tag: asked only where an id is missing, or nothing may be left."""
 
-import asyncio
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from kite import tags
-from kite.errors import KiteError
 from provisioner.ec2.client import Ec2
 from provisioner.facts import AddressFact, InstanceFact, Machine
-
-BATCH, FILTER_VALUES = 500, 200
-_ID = re.compile(r"i-[0-9a-f]+")
-
-
-class Describer:
-    """All clusters of this process share one DescribeInstances at a time.
-
-    Whatever is asked for while one is in flight goes into the next; so k clusters in transition
-    cost one call a turn, not k.
-    """
-
-    def __init__(self, ec2: Ec2) -> None:
-        self._ec2 = ec2
-        self._waiting: set[str] = set()
-        self._next: asyncio.Future[Mapping[str, InstanceFact]] | None = None
-        self._worker: asyncio.Task[None] | None = None
-
-    async def instances(self, ids: Iterable[str]) -> dict[str, InstanceFact]:
-        """Those of `ids` that EC2 shows now. Raises KiteError."""
-        wanted = set(ids)
-        if not wanted:
-            return {}
-        self._waiting |= wanted
-        if self._next is None:
-            self._next = asyncio.get_running_loop().create_future()
-        answer = self._next
-        if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
-        found = await asyncio.shield(answer)
-        return {i: found[i] for i in wanted if i in found}
-
-    async def _work(self) -> None:
-        while self._next is not None:
-            batch, answer = sorted(self._waiting), self._next
-            self._waiting, self._next = set(), None
-            try:
-                answer.set_result(await self._look(batch))
-            except KiteError as failed:
-                answer.set_exception(failed)
-                answer.exception()  # everybody who asked may have gone
-
-    async def _look(self, ids: list[str]) -> Mapping[str, InstanceFact]:
-        parts = [ids[at : at + BATCH] for at in range(0, len(ids), BATCH)]
-        found: dict[str, InstanceFact] = {}
-        for part in await asyncio.gather(*(self._by_ids(part) for part in parts)):
-            found |= part
-        return found
-
-    async def _by_ids(self, ids: list[str]) -> dict[str, InstanceFact]:
-        """One unknown id makes EC2 refuse the whole call; it names them, and we ask again."""
-        left = set(ids)
-        while left:
-            try:
-                answer = await self._ec2.call(
-                    "DescribeInstances:ids", {"InstanceIds": sorted(left)}
-                )
-            except KiteError as failed:
-                if failed.context.get("aws-code") != "InvalidInstanceID.NotFound":
-                    raise
-                unknown = left & set(_ID.findall(failed.description))
-                if not unknown:
-                    return await self._by_filter(sorted(left))
-                left -= unknown
-            else:
-                return {fact.instance_id: fact for fact in _facts(answer)}
-        return {}
-
-    async def _by_filter(self, ids: list[str]) -> dict[str, InstanceFact]:
-        found: dict[str, InstanceFact] = {}
-        for at in range(0, len(ids), FILTER_VALUES):
-            values = ids[at : at + FILTER_VALUES]
-            for fact in await _filtered(self._ec2, "instance-id", values):
-                found[fact.instance_id] = fact
-        return found
 
 
 class Finder:
@@ -99,7 +21,7 @@ class Finder:
 
         A machine that has ended is found only when no other is.
         """
-        found = await _filtered(self._ec2, "client-token", [token])
+        found = await filtered(self._ec2, "client-token", [token])
         if not found:
             found = [i for i in await self.by_cluster(cluster_id) if i.token == token]
         found.sort(key=lambda i: i.machine is Machine.TERMINATED)
@@ -139,7 +61,7 @@ def _by_tag(cluster_id: str) -> list[dict[str, Any]]:
     return [{"Name": f"tag:{tags.CLUSTER}", "Values": [cluster_id]}]
 
 
-async def _filtered(ec2: Ec2, name: str, values: list[str]) -> list[InstanceFact]:
+async def filtered(ec2: Ec2, name: str, values: list[str]) -> list[InstanceFact]:
     filters = [{"Name": name, "Values": values}]
     pages = await _pages(ec2, "DescribeInstances", "Reservations", filters)
     return [_fact(i) for reservation in pages for i in reservation.get("Instances", [])]
@@ -159,7 +81,7 @@ async def _pages(
             return found
 
 
-def _facts(answer: Mapping[str, Any]) -> list[InstanceFact]:
+def facts_of(answer: Mapping[str, Any]) -> list[InstanceFact]:
     reservations = answer.get("Reservations", [])
     return [_fact(i) for reservation in reservations for i in reservation.get("Instances", [])]
 

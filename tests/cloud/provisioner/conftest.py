@@ -7,6 +7,7 @@ import pytest
 
 from kite.clock import SystemClock
 from provisioner.ec2 import client as ec2_client
+from provisioner.ec2 import describer
 from provisioner.ec2.client import Ec2
 from provisioner.settings import Settings
 from tests.cloud.provisioner.house import SECRET, House
@@ -63,6 +64,12 @@ async def ec2(strict_ec2, clients_and_session) -> AsyncIterator[Ec2]:
     door = Ec2(lambda: clients_and_session[0], SystemClock())
     yield door
     door.close()
+
+
+@pytest.fixture(autouse=True)
+def quick_looks(monkeypatch):
+    """Machines of the strict EC2 boot in no time."""
+    monkeypatch.setattr(describer, "TICK_SECONDS", 0.03)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -11,8 +10,8 @@ from kite.errors import CloudRefused, KiteError, Unavailable
 from localcloud.strict.faults import Fault, Kind
 from provisioner.ec2 import network
 from provisioner.ec2.act import Hands
-from provisioner.ec2.see import Describer, Finder
-from provisioner.facts import Machine, Place, Reach
+from provisioner.ec2.see import Finder
+from provisioner.facts import Place, Reach
 from provisioner.plan import Launch
 from provisioner.record import Intent, Record, Role, Spec
 from provisioner.tokens import token
@@ -145,45 +144,6 @@ async def test_a_token_of_an_ended_machine_is_told_as_such(strict_ec2, hands, la
 
 
 # seeing -----------------------------------------------------------------------------------------
-
-
-async def test_many_clusters_share_one_describe(strict_ec2, ec2, hands, launch):
-    made = await hands.launch(RECORD, launch)
-    describer = Describer(ec2)
-    before = strict_ec2.api.calls.describing
-    ids = [[made.instance.instance_id]] * 40
-    found = await asyncio.gather(*(describer.instances(one) for one in ids))
-    assert all(made.instance.instance_id in one for one in found)
-    assert strict_ec2.api.calls.describing - before <= 2
-    assert await describer.instances([]) == {}
-
-
-async def test_an_unknown_id_does_not_hide_the_others(strict_ec2, ec2, hands, launch):
-    made = await hands.launch(RECORD, launch)
-    found = await Describer(ec2).instances([made.instance.instance_id, "i-0123456789abcdef0"])
-    assert set(found) == {made.instance.instance_id}
-    assert await Describer(ec2).instances(["i-0123456789abcdef0"]) == {}
-
-
-@pytest.mark.parametrize("empty", [True, False])
-async def test_a_fresh_machine_may_be_hidden_either_way(strict_ec2, ec2, hands, launch, empty):
-    strict_ec2.api.faults.add(Fault(Kind.HIDE, action="RunInstances", describes=1, empty=empty))
-    made = await hands.launch(RECORD, launch)
-    describer = Describer(ec2)
-    assert await describer.instances([made.instance.instance_id]) == {}
-    found = await describer.instances([made.instance.instance_id])
-    assert found[made.instance.instance_id].machine in {Machine.PENDING, Machine.RUNNING}
-
-
-async def test_a_failing_describe_fails_for_everybody_who_asked(strict_ec2, ec2):
-    strict_ec2.api.faults.add(Fault(Kind.ERROR, code="UnauthorizedOperation", times=0))
-    describer = Describer(ec2)
-    answers = await asyncio.gather(
-        *(describer.instances([f"i-{n}"]) for n in range(3)), return_exceptions=True
-    )
-    assert [a.reason for a in answers] == ["CLOUD_PERMISSION"] * 3
-    strict_ec2.api.faults.clear()
-    assert await describer.instances(["i-0123456789abcdef0"]) == {}
 
 
 async def test_a_machine_is_found_by_its_token_and_its_tags(strict_ec2, ec2, hands, launch):
