@@ -44,6 +44,15 @@ class _Visit:
     task: "asyncio.Task[None]"
     woken: asyncio.Event
     reread: bool = False
+    lost: bool = False
+
+    def lose(self) -> None:
+        """Somebody else may have the cluster: begin nothing more.
+
+        What is under way ends by itself, so that its commit is refused and it is taken back.
+        """
+        self.lost, self.until = True, 0.0
+        self.woken.set()
 
 
 class Loop:
@@ -158,7 +167,7 @@ class Loop:
                 if cluster_id in kept:
                     visit.until = kept[cluster_id]
                 else:
-                    visit.task.cancel()
+                    visit.lose()
 
     async def _listening(self) -> None:
         """Hints save a second; without them the loop polls."""
@@ -197,6 +206,8 @@ class Loop:
         failures, read_at = 0, self._clock.monotonic()
         while True:
             visit.woken.clear()
+            if visit.lost:
+                raise LeaseLost("the lease ran out and was not renewed")
             if visit.reread or self._clock.monotonic() - read_at >= self._pace.reread_seconds:
                 claim, visit.reread = await self._reread(claim), False
                 read_at = self._clock.monotonic()

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,10 @@ class Cloud:
         """A client of our own, which no fault of the script meets for long."""
         endpoint = self.ready.get("plain", self.ready["endpoint"])
         return client(endpoint, retries={"total_max_attempts": 5})
+
+    def close(self):
+        if "ec2" in vars(self):
+            self.ec2.close()
 
     def control(self, method, path, body=None):
         url = f"{self.ready['endpoint']}/_kite/{path}"
@@ -52,7 +56,8 @@ def running(folder):
     try:
         line = process.stdout.readline()
         assert line, (folder / "ec2.log").read_text()[-3000:]
-        yield Cloud(json.loads(line))
+        with closing(Cloud(json.loads(line))) as cloud:
+            yield cloud
     finally:
         process.terminate()
         process.wait(30)

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,7 +53,8 @@ def hosted(folder, say):
         say("the local cloud comes up")
         line = process.stdout.readline()
         assert line, (folder / "cloud.log").read_text()[-2000:]
-        yield Hosted(json.loads(line))
+        with closing(Hosted(json.loads(line))) as one:
+            yield one
     finally:
         process.send_signal(signal.SIGTERM)
         try:

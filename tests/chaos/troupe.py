@@ -200,6 +200,10 @@ class Troupe:
             if self.children.get(name) is not None:
                 self.children.stop(name)
 
+    def log(self, name):
+        """All that a process, and those before it, ever said."""
+        return Path(self.children.get(name).log).read_text(errors="replace")
+
     def tails(self, lines=15):
         """The ends of all logs, for a failure's message."""
         children = filter(None, (self.children.get(name) for name in self.names))

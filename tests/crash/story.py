@@ -10,7 +10,7 @@ from typing import Any
 from kite import tags
 from localcloud.demo import audit
 from tests.chaos.cloud import Cloud
-from tests.chaos.portal import Portal
+from tests.chaos.portal import PATIENCE, Portal
 from tests.chaos.troupe import INSTALL, Troupe
 
 FIRST, SECOND = "192.0.2.1/32", "198.51.100.0/24"
@@ -34,6 +34,16 @@ def shape(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: shape(inner) for key, inner in value.items() if key not in OWN}
     return [shape(one) for one in value] if isinstance(value, list) else value
+
+
+def until(true, what, seconds=PATIENCE):
+    """Wait for it; a generous end, no figure is asserted."""
+    last = time.monotonic() + seconds
+    while not (answer := true()):
+        if time.monotonic() > last:
+            raise TimeoutError(f"{what} did not happen within {seconds} s")
+        time.sleep(0.02)
+    return answer
 
 
 @dataclass
@@ -76,6 +86,9 @@ class World:
             Filters=[{"Name": f"tag:{tags.CLUSTER}", "Values": [cluster_id]}]
         )
         return [i for r in found["Reservations"] for i in r["Instances"]]
+
+    def addresses(self):
+        return self.cloud.ec2.describe_addresses()["Addresses"]
 
     def rules(self, group_id):
         found = self.cloud.ec2.describe_security_group_rules(
@@ -128,12 +141,8 @@ class Story:
     def _group_follows(self, document, source):
         """The rules in force are the wish, soon: who died had not told yet."""
         group = next(g for g in document["security-groups"] if g["kind"] == "whitelist")
-        want, seen = {(source, 19530)}, None
-        last = time.monotonic() + 20
-        while seen != want and time.monotonic() < last:
-            seen = self.world.rules(group["group-id"])
-            time.sleep(0.02)
-        assert seen == want
+        want = {(source, 19530)}
+        until(lambda: self.world.rules(group["group-id"]) == want, f"{want} in force")
 
     def _machines_are(self, document):
         """One effect of RunInstances per slot, ever."""
