@@ -6,9 +6,7 @@ delivers first what is still there, so a crash in between loses nothing and numb
 """
 
 import secrets
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,13 +15,13 @@ from kite.errors import Unavailable
 from kite.v1.cluster_pb2 import Cluster
 from kite.v1.operation_pb2 import Event, Operation
 from registry_svc import leases, packing
-from registry_svc.documents import Kind, checked
-from registry_svc.engine import Engine, Taken, may_have_happened, named
+from registry_svc.access import Access
+from registry_svc.documents import Kind
+from registry_svc.engine import Taken, may_have_happened, named
 from registry_svc.mongodb import Mongo
 from registry_svc.record import DutyRecord, KeyRecord, Record
 from registry_svc.settings import Settings
 
-Listener = Callable[[Record], None]
 ASCENDING, DESCENDING = 1, -1
 
 
@@ -41,95 +39,11 @@ def open_store(settings: Settings) -> "Store":
     return Store(Embedded(settings.registry_folder))
 
 
-class Store:
+class Store(Access):
     """Records of one install. Blocking; safe to call from many threads.
 
     Every method may raise Unavailable (STORE_AWAY, STORE_FULL) and Internal.
     """
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._listeners: list[Listener] = []
-        self._mine = threading.local()
-
-    @property
-    def shared(self) -> bool:
-        """Other processes may write to the same records."""
-        return self._engine.shared
-
-    def listen(self, listener: Listener) -> None:
-        """Call `listener` (in the writing thread) after every change that a reader can see."""
-        self._listeners.append(listener)
-
-    @contextmanager
-    def atomic(self) -> Iterator[None]:
-        """Bracket of one use case: alone in the embedded store, merely in order over the wire."""
-        outermost = not hasattr(self._mine, "changed")
-        if outermost:
-            self._mine.changed = []
-        try:
-            with named(), self._engine.atomic():
-                yield
-            changed = self._mine.changed if outermost else ()
-        finally:
-            if outermost:
-                del self._mine.changed
-        for record in changed:
-            for listener in self._listeners:
-                listener(record)
-
-    def ping(self) -> None:
-        """Read something (a bare ping would not need a login)."""
-        self._one(self._engine.bound.clusters, {"_id": "none"})
-
-    def time_ms(self) -> int | None:
-        """The database's own clock; None when it has none."""
-        with named():
-            return self._engine.time_ms()
-
-    def close(self) -> None:
-        self._engine.close()
-
-    # one document at a time ---------------------------------------------------------------------
-
-    def _one(self, kind: Kind, query: Mapping[str, object]) -> dict[str, Any] | None:
-        with self.atomic():
-            found: dict[str, Any] | None = kind.collection.find_one(query)
-            return found
-
-    def _many(
-        self,
-        kind: Kind,
-        query: Mapping[str, object],
-        *,
-        order: Sequence[tuple[str, int]] = (),
-        limit: int = 0,
-    ) -> list[dict[str, Any]]:
-        with self.atomic():
-            return self._engine.find(kind, query, order, limit)
-
-    def _insert(self, kind: Kind, content: Mapping[str, object]) -> None:
-        with self.atomic():
-            stored = checked(kind, content)
-            self._engine.touch(kind.name, stored["_id"])
-            kind.collection.insert_one(stored)
-
-    def _replace(
-        self, kind: Kind, content: Mapping[str, object], guard: Mapping[str, object]
-    ) -> bool:
-        with self.atomic():
-            stored = checked(kind, content)
-            self._engine.touch(kind.name, stored["_id"])
-            done = kind.collection.replace_one({"_id": stored["_id"], **guard}, stored)
-            return bool(done.matched_count)
-
-    def _delete(self, kind: Kind, found: Iterable[str]) -> int:
-        count = 0
-        with self.atomic():
-            for document_id in found:
-                self._engine.touch(kind.name, document_id)
-                count += kind.collection.delete_one({"_id": document_id}).deleted_count
-        return count
 
     # clusters -----------------------------------------------------------------------------------
 
@@ -153,8 +67,7 @@ class Store:
     def quota_numbers(self, user: str) -> list[int]:
         """Places taken by the user's live clusters."""
         query = {"username": user, "live_key": {"$exists": True}}
-        found = self._many(self._engine.bound.clusters, query)
-        return [packing.unpack_record(document).quota_number for document in found]
+        return [record.quota_number for record in self._records(query)]
 
     def page(self, user: str, *, after: str, size: int) -> tuple[list[Cluster], str]:
         """Live clusters in order of user and name, and the key to go on with (empty = the end)."""
@@ -171,7 +84,7 @@ class Store:
         query: dict[str, object] = {"live_key": {"$exists": True}}
         if user:
             query["username"] = user
-        return [packing.unpack_record(d) for d in self._many(self._engine.bound.clusters, query)]
+        return self._records(query)
 
     def due(self, now_ms: int, *, limit: int) -> list[Record]:
         """Live clusters that may be claimed, longest due first."""
@@ -184,25 +97,23 @@ class Store:
                 {"lease.until": {"$gt": now_ms + leases.LONGEST_MS}},
             ],
         }
-        found = self._many(
-            self._engine.bound.clusters, query, order=[("due-at", ASCENDING)], limit=limit
-        )
-        return [packing.unpack_record(document) for document in found]
+        return self._records(query, order=[("due-at", ASCENDING)], limit=limit)
 
     def held_by(self, holder: str) -> list[Record]:
         """Live clusters whose lease has this holder, over or not."""
         query = {"live_key": {"$exists": True}, "lease.holder": holder}
-        found = self._many(self._engine.bound.clusters, query)
-        return [packing.unpack_record(document) for document in found]
+        return self._records(query)
 
     def far_off(self, limit_ms: int, *, limit: int) -> list[Record]:
         """Live clusters that nobody would look at before `limit_ms`."""
         query = {"live_key": {"$exists": True}, "due-at": {"$gt": limit_ms}}
-        found = self._many(self._engine.bound.clusters, query, limit=limit)
-        return [packing.unpack_record(document) for document in found]
+        return self._records(query, limit=limit)
 
     def changed_since(self, since_ms: int) -> list[Record]:
-        found = self._many(self._engine.bound.clusters, {"changed-at": {"$gte": since_ms}})
+        return self._records({"changed-at": {"$gte": since_ms}})
+
+    def _records(self, query: dict[str, object], **how: Any) -> list[Record]:
+        found = self._many(self._engine.bound.clusters, query, **how)
         return [packing.unpack_record(document) for document in found]
 
     def insert(self, record: Record) -> Record:

@@ -313,3 +313,11 @@ def test_listeners_hear_of_visible_changes_only(world):
         world.create(body="b2")
     deleted = world.delete()
     assert [r.writes for r in heard] == [record.writes, deleted.writes]
+
+
+def test_a_forgotten_cluster_is_not_brought_back(world):
+    """A writer that still holds it writes nothing: compare-and-set never makes a document."""
+    record = world.create()
+    world.store.forget(record.cluster.cluster_id)
+    assert world.store.swap(record, replace(record, due_at_ms=1)) is None
+    assert world.store.by_id(record.cluster.cluster_id) is None
