@@ -172,14 +172,19 @@ def _do(
             return nodes.forgotten(node, here), None
         case Do.INSTALL:
             where = met_at(record, node, facts.site)
-            size = record.spec.disk_gib
-            return node, Install(node.slot, node.token, node.instance_id, where, node.role, size)
+            return node, _install(record, node, where, facts)
         case Do.SECURE:
             return node, Secure(node.token, met_at(record, node, facts.site))
         case Do.NOTHING | Do.TERMINATE | Do.RENEW:
             return node, None
         case _ as never:
             assert_never(never)
+
+
+def _install(record: Record, node: Node, where: str, facts: Facts) -> Install:
+    volume = facts.instances[node.instance_id].data_volume
+    size = record.spec.disk_gib
+    return Install(node.slot, node.token, node.instance_id, where, node.role, size, volume)
 
 
 def _launch(node: Node, *, fresh: bool = False, overdue: bool = False) -> Launch:

@@ -23,7 +23,10 @@ ENDED = frozenset({Machine.SHUTTING_DOWN, Machine.TERMINATED})
 
 @dataclass(frozen=True, slots=True)
 class InstanceFact:
-    """One instance as EC2 shows it. `slot` and `attempt` come from our tags, -1 when absent."""
+    """One instance as EC2 shows it. `slot` and `attempt` come from our tags, -1 when absent.
+
+    `data_volume` is what is attached where a launch puts the data volume.
+    """
 
     instance_id: str
     machine: Machine
@@ -35,6 +38,7 @@ class InstanceFact:
     launched_at_ms: int = 0
     slot: int = -1
     attempt: int = -1
+    data_volume: str = ""
 
 
 @dataclass(frozen=True, slots=True)

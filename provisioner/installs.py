@@ -87,7 +87,7 @@ class Installs:
                 key=self._key(token),
                 hosts=(host,),
                 private_key=login_key(self._secrets.secret, self._secrets.install).private,
-                variables={**self._variables, "disk_size_gib": install.data_gib},
+                variables=self._variables | _disk(install),
                 secrets={"milvus_root_password": password(self._secrets.secret, cluster_id)},
             )
         )
@@ -112,3 +112,9 @@ class Installs:
 
     def _key(self, token: str) -> str:
         return f"{token}-{self._tries[token]}"
+
+
+def _disk(install: Install) -> dict[str, str | int | bool]:
+    """Which disk is Milvus': by its volume's id where it is known, and by its size in any case."""
+    size: dict[str, str | int | bool] = {"disk_size_gib": install.data_gib}
+    return size | ({"disk_volume_id": install.data_volume} if install.data_volume else {})

@@ -40,7 +40,10 @@ class Associate:
 
 @dataclass(frozen=True, slots=True)
 class Install:
-    """Start, or start again, the install of one machine; a running one is left alone."""
+    """Start, or start again, the install of one machine; a running one is left alone.
+
+    `data_volume` is the id of the volume Milvus' data belongs on; empty = EC2 did not tell.
+    """
 
     slot: int
     token: str
@@ -48,6 +51,7 @@ class Install:
     address: str
     role: Role
     data_gib: int
+    data_volume: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,11 @@ from kite.errors import CloudRefused, Internal, KiteError
 from kite.refusals import gone
 from provisioner import user_data
 from provisioner.ec2.client import Ec2
-from provisioner.ec2.see import fact
+from provisioner.ec2.see import DATA_DEVICE, fact
 from provisioner.facts import AddressFact, Allocated, Associated, Launched
 from provisioner.launch_refusals import USER_DATA_CHANGED
 from provisioner.plan import Launch
 from provisioner.record import Record
-
-DATA_DEVICE = "/dev/sdf"
 
 
 class Hands:

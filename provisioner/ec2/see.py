@@ -8,6 +8,8 @@ from kite import tags
 from provisioner.ec2.client import Ec2
 from provisioner.facts import AddressFact, InstanceFact, Machine
 
+DATA_DEVICE = "/dev/sdf"  # what a launch calls the data volume; the kernel has names of its own
+
 
 class Finder:
     """Lookups by token and by our own tags: for adoption and at the end of a deletion."""
@@ -101,7 +103,15 @@ def _fact(instance: Mapping[str, Any]) -> InstanceFact:
         launched_at_ms=int(launched.timestamp() * 1000) if isinstance(launched, datetime) else 0,
         slot=owner.slot if owner else -1,
         attempt=owner.attempt if owner else -1,
+        data_volume=_data_volume(instance),
     )
+
+
+def _data_volume(instance: Mapping[str, Any]) -> str:
+    for device in instance.get("BlockDeviceMappings", []):
+        if device.get("DeviceName") == DATA_DEVICE:
+            return str(device.get("Ebs", {}).get("VolumeId", ""))
+    return ""
 
 
 fact = _fact

@@ -7,7 +7,7 @@ import zipfile
 
 import kite_node
 import pytest
-from ansible.module_utils.kite_block import Disk, choose, link_of_volume
+from ansible.module_utils.kite_block import Disk, choose, link_of_volume, tells_no_volumes
 from ansible.module_utils.kite_host import Refused, telling
 from ansible.module_utils.kite_unpack import (
     BadArchive,
@@ -55,6 +55,13 @@ def test_nothing_is_guessed(disks, size):
 
 def test_a_volume_is_known_by_its_serial():
     assert link_of_volume("vol-0ab1").endswith("Amazon_Elastic_Block_Store_vol0ab1")
+
+
+@pytest.mark.parametrize(("names", "none"), [
+    (["xvda", "xvdf"], True), (["nvme0n1", "nvme1n1"], False), (["nvme0n1"], False), ([], False),
+])  # fmt: skip
+def test_only_disks_of_old_instances_tell_no_volume(names, none):
+    assert tells_no_volumes(names) is none
 
 
 OLD = {"digest": "d", "files": {"/a": "1"}, "mounts": {"/m": 5}}

@@ -52,3 +52,8 @@ def link_of_volume(volume_id: str) -> str:
     """
     serial = volume_id.replace("-", "")
     return "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_" + serial
+
+
+def tells_no_volumes(names: t.Sequence[str]) -> bool:
+    """Whether these are disks of a Xen instance, whose names and serials say nothing of volumes."""
+    return bool(names) and not any(name.startswith("nvme") for name in names)

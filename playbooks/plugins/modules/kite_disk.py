@@ -10,7 +10,7 @@ import typing as t
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.kite_block import Disk, choose, link_of_volume
+from ansible.module_utils.kite_block import Disk, choose, link_of_volume, tells_no_volumes
 from ansible.module_utils.kite_host import Refused, answer, need_program, put, run, text_of
 
 DOCUMENTATION = """
@@ -77,6 +77,8 @@ def find_now(params: dict[str, t.Any]) -> str:
     if not named:
         return choose(disks(), params["size_gib"])
     if not is_block(named):
+        if not params["device"] and tells_no_volumes([disk.name for disk in disks()]):
+            return choose(disks(), params["size_gib"])
         raise Refused("DISK_NOT_FOUND", f"{named} is not a block device here")
     return str(Path(named).resolve())
 

@@ -96,7 +96,12 @@ async def test_the_install_gets_ids_and_secrets_only(house):
     (job,) = house.installer.jobs
     (host,) = job.hosts
     secret = house.settings.secret.get_secret_value()
-    assert job.variables == {"disk_size_gib": 50, "node_exporter_enabled": True}
+    (data,) = [v for v in house.ec2.describe_volumes()["Volumes"] if v["Size"] == 50]
+    assert job.variables == {
+        "disk_size_gib": 50,
+        "disk_volume_id": data["VolumeId"],
+        "node_exporter_enabled": True,
+    }
     assert job.secrets == {"milvus_root_password": password(secret, cluster.cluster_id)}
     assert host.host_key.startswith("ssh-ed25519 ")
     assert "cats" not in repr(job)

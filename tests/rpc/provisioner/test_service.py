@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kite.rpc import client
 from kite.rpc.server import RpcServer
 from kite.v1 import provisioner_pb2, provisioner_pb2_grpc
-from provisioner.install.job import HostProgress, InstallResult
+from provisioner.install.job import HostProgress, InstallJob, InstallResult
 from provisioner.installs import Installs, Secrets
 from provisioner.plan import Install
 from provisioner.provisioner_rpc import ProvisionerRpc
@@ -24,9 +26,11 @@ class Installer:
         self.results_of: list[InstallResult] = list(results)
         self.looks = 0
         self.keys: list[str] = []
+        self.jobs: list[InstallJob] = []
         self.cancelled: list[str] = []
 
     def start(self, job) -> None:
+        self.jobs.append(job)
         self.keys.append(job.key)
         self.looks = 0
 
@@ -112,6 +116,15 @@ async def test_a_running_install_is_not_begun_twice_and_a_failed_one_is():
     made.begin("c1", ORDER)
     assert installer.keys == ["token-1", "token-2"]
     assert made.facts(["token", "other"])["token"].tries == 2
+
+
+@pytest.mark.parametrize("volume", ["", "vol-0123456789abcdef0"])
+async def test_a_data_volume_that_is_known_is_named(volume):
+    made, installer = installs()
+    made.begin("c1", replace(ORDER, data_volume=volume))
+    (job,) = installer.jobs
+    named = {"disk_volume_id": volume} if volume else {}
+    assert job.variables == {"disk_size_gib": 50} | named
 
 
 async def test_only_what_runs_is_cancelled_and_a_gone_cluster_is_forgotten():

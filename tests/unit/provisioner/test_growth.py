@@ -252,8 +252,8 @@ def test_the_address_follows_the_running_machine():
 
 
 def test_ssh_answers_then_milvus_is_installed():
-    found = plan(record(launched()), facts(machine(), ssh=frozenset({TOKEN})))
-    assert found.actions == (Install(0, TOKEN, ID, ADDRESS.public_ip, Role.MASTER, 50),)
+    found = plan(record(launched()), facts(machine(data_volume="vol-2"), ssh=frozenset({TOKEN})))
+    assert found.actions == (Install(0, TOKEN, ID, ADDRESS.public_ip, Role.MASTER, 50, "vol-2"),)
     assert only(found).state is S.LOADING
     assert found.record.state is ClusterState.LOADING
 
