@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 INSTALL, CLUSTER, SLOT, ATTEMPT = "kite:install", "kite:cluster", "kite:slot", "kite:attempt"
 KIND = "kite:kind"
+TYPE = "kite:type"  # the plan, which nothing else in EC2 tells; for adoption only
 USERNAME, MILVUS_NAME, MILUSE_USERNAME, NODE_TYPE = (
     "username",
     "milvus-name",
@@ -27,9 +28,12 @@ class NodeTags:
     attempt: int
 
 
-def node_tags(owner: NodeTags, *, user: str, milvus_name: str, role: str) -> dict[str, str]:
+def node_tags(
+    owner: NodeTags, *, user: str, milvus_name: str, role: str, milvus_type: str = ""
+) -> dict[str, str]:
     """All tags of one machine and its volumes and interfaces; `role` is master or worker."""
-    return {
+    kept = {TYPE: milvus_type} if milvus_type else {}
+    return kept | {
         USERNAME: user,
         MILVUS_NAME: milvus_name,
         MILUSE_USERNAME: user,

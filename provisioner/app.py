@@ -14,7 +14,8 @@ from kite.rpc.server import RpcServer
 from kite.rpc.sweep_book import SweepBook
 from kite.rpc.sweep_rpc import SweepRpc
 from kite.sweeping import Sweeper
-from kite.v1 import provisioner_pb2_grpc, sweep_pb2_grpc
+from kite.v1 import adoption_pb2_grpc, provisioner_pb2_grpc, sweep_pb2_grpc
+from provisioner import survey_rpc
 from provisioner.ec2 import client as ec2_client
 from provisioner.ec2 import network
 from provisioner.ec2.client import Ec2
@@ -31,6 +32,7 @@ from provisioner.reach import ssh_answers
 from provisioner.registry import RegistryClient
 from provisioner.registry_time import RegistryTime
 from provisioner.settings import Settings
+from provisioner.survey_rpc import SurveyRpc
 from provisioner.sweep import facts as sweep_facts
 from provisioner.sweep.cloud import SweepCloud
 from provisioner.world import Ec2World, Probe
@@ -45,7 +47,7 @@ class App:
     """`servicers` are arguments of RpcServer.add; `loop.run()` and `sweeper.run()` are the work."""
 
     rpc: ProvisionerRpc
-    sweep_rpc: SweepRpc
+    for_operators: tuple[Servicer, ...]
     loop: Loop
     sweeper: Sweeper
     world: Ec2World
@@ -56,8 +58,7 @@ class App:
     @property
     def servicers(self) -> tuple[Servicer, ...]:
         register = provisioner_pb2_grpc.add_ProvisionerServiceServicer_to_server
-        sweeps = sweep_pb2_grpc.add_SweepServiceServicer_to_server
-        return ((register, self.rpc, SERVICE), (sweeps, self.sweep_rpc, sweep_rpc.SERVICE))
+        return ((register, self.rpc, SERVICE), *self.for_operators)
 
     def add_to(self, server: RpcServer) -> None:
         for register, servicer, name in self.servicers:
@@ -116,17 +117,31 @@ def build(settings: Settings, parts: Parts | None = None) -> App:
     )
     loop = Loop(world, records, clock, settings.limits, _pace(settings))
     rpc = ProvisionerRpc(installs, loop.nudge, Offerings(ec2, world.site, clock).zones)
-    sweeper = _sweeper(settings, ec2, registry, holder)
-    sweeps = SweepRpc(sweeper, settings.sweep_policy)
-    return App(rpc, sweeps, loop, sweeper, world, ec2, installs, (registry, whitelist))
+    cloud = SweepCloud(ec2, settings.install)
+    sweeper = _sweeper(settings, cloud, registry, holder)
+    operators = _for_operators(settings, world, cloud, sweeper)
+    return App(rpc, operators, loop, sweeper, world, ec2, installs, (registry, whitelist))
 
 
-def _sweeper(settings: Settings, ec2: Ec2, registry: grpc.aio.Channel, holder: str) -> Sweeper:
+def _for_operators(
+    settings: Settings, world: Ec2World, cloud: SweepCloud, sweeper: Sweeper
+) -> tuple[Servicer, ...]:
+    sweep = sweep_pb2_grpc.add_SweepServiceServicer_to_server
+    survey = adoption_pb2_grpc.add_SurveyServiceServicer_to_server
+    return (
+        (sweep, SweepRpc(sweeper, settings.sweep_policy), sweep_rpc.SERVICE),
+        (survey, SurveyRpc(cloud, world.site, settings.install), survey_rpc.SERVICE),
+    )
+
+
+def _sweeper(
+    settings: Settings, cloud: SweepCloud, registry: grpc.aio.Channel, holder: str
+) -> Sweeper:
     seconds = settings.provisioner_sweep_seconds
     # Longer than the pause and a pass: the duty moves only when its holder is gone.
     lease = max(_LEAST_SWEEP_LEASE, seconds * 2)
     return Sweeper(
-        SweepCloud(ec2, settings.install),
+        cloud,
         SweepBook(
             registry,
             partial(sweep_facts.read, install=settings.install),

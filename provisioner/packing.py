@@ -93,6 +93,19 @@ def _unpack_spec(spec: pb.ClusterSpec) -> Spec:
     )
 
 
+def pack_spec(spec: Spec) -> pb.ClusterSpec:
+    """The wish, for a registry that lost it."""
+    return pb.ClusterSpec(
+        milvus_type=spec.milvus_type,
+        disk_gib=spec.disk_gib,
+        address_mode=pb.AddressMode.Value(f"ADDRESS_MODE_{spec.address_mode.name}"),
+        master_instance_type=spec.master_instance_type,
+        worker_instance_type=spec.worker_instance_type,
+        workers=spec.workers,
+        wanted=spec.wanted,
+    )
+
+
 def _unpack_node(node: pb.Node) -> Node:
     return Node(
         slot=node.slot,

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from kite.clock import Clock
-from kite.v1 import controller_pb2_grpc, operation_pb2_grpc, registry_pb2_grpc
+from kite.v1 import adoption_pb2_grpc, controller_pb2_grpc, operation_pb2_grpc, registry_pb2_grpc
 from registry_svc import plan_file
+from registry_svc.adoption import Adoption
+from registry_svc.adoption_rpc import AdoptionRpc
 from registry_svc.broadcast import Broadcast
 from registry_svc.claims import Claims
 from registry_svc.clusters_rpc import ClustersRpc
@@ -65,6 +67,11 @@ def assemble(store: Store, settings: Settings, own: Clock) -> App:
             operation_pb2_grpc.add_OperationServiceServicer_to_server,
             OperationsRpc(store, wishes, threads, broadcast, clock),
             "kite.v1.OperationService",
+        ),
+        (
+            adoption_pb2_grpc.add_AdoptionServiceServicer_to_server,
+            AdoptionRpc(Adoption(store, clock), threads),
+            "kite.v1.AdoptionService",
         ),
     ]
     return App(parts, threads, broadcast, clock)

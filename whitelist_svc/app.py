@@ -16,8 +16,8 @@ from kite.rpc.server import RpcServer
 from kite.rpc.sweep_book import SweepBook
 from kite.rpc.sweep_rpc import SweepRpc
 from kite.sweeping import Sweeper
-from kite.v1 import sweep_pb2_grpc, whitelist_pb2_grpc
-from whitelist_svc import groups, sweep
+from kite.v1 import adoption_pb2_grpc, sweep_pb2_grpc, whitelist_pb2_grpc
+from whitelist_svc import groups, survey_rpc, sweep
 from whitelist_svc.apply import Hands, Pause
 from whitelist_svc.ec2 import Ec2
 from whitelist_svc.follow import Follower
@@ -27,6 +27,7 @@ from whitelist_svc.records import Records
 from whitelist_svc.service import Whitelists
 from whitelist_svc.session import Session
 from whitelist_svc.settings import Settings
+from whitelist_svc.survey_rpc import SurveyRpc
 from whitelist_svc.whitelist_rpc import WhitelistRpc
 
 SERVICE = "kite.v1.WhitelistService"
@@ -39,7 +40,7 @@ class App:
     """`servicers` are arguments of RpcServer.add; `mender` and `sweeper` are the loops."""
 
     rpc: WhitelistRpc
-    sweep_rpc: SweepRpc
+    for_operators: tuple[Servicer, ...]
     mender: Mender
     sweeper: Sweeper
     whitelists: Whitelists
@@ -50,8 +51,7 @@ class App:
     @property
     def servicers(self) -> tuple[Servicer, ...]:
         register = whitelist_pb2_grpc.add_WhitelistServiceServicer_to_server
-        sweeps = sweep_pb2_grpc.add_SweepServiceServicer_to_server
-        return ((register, self.rpc, SERVICE), (sweeps, self.sweep_rpc, sweep_rpc.SERVICE))
+        return ((register, self.rpc, SERVICE), *self.for_operators)
 
     def add_to(self, server: RpcServer) -> None:
         for register, servicer, name in self.servicers:
@@ -112,8 +112,18 @@ def build(
         pause=pause,
     )
     rpc = WhitelistRpc(whitelists, keeper)
-    sweeps = SweepRpc(sweeper, settings.sweep_policy)
-    return App(rpc, sweeps, mender, sweeper, whitelists, keeper, session, channel)
+    operators = _for_operators(settings, ec2, sweeper)
+    return App(rpc, operators, mender, sweeper, whitelists, keeper, session, channel)
+
+
+def _for_operators(settings: Settings, ec2: Ec2, sweeper: Sweeper) -> tuple[Servicer, ...]:
+    sweeps = sweep_pb2_grpc.add_SweepServiceServicer_to_server
+    survey = adoption_pb2_grpc.add_SurveyServiceServicer_to_server
+    surveyor = SurveyRpc(ec2, install=settings.install, web_gui=settings.policy.web_gui)
+    return (
+        (sweeps, SweepRpc(sweeper, settings.sweep_policy), sweep_rpc.SERVICE),
+        (survey, surveyor, survey_rpc.SERVICE),
+    )
 
 
 def _book(settings: Settings, channel: grpc.aio.Channel, holder: str) -> SweepBook:

@@ -101,6 +101,24 @@ def collect_garbage(
     raise typer.Exit(gc.run(_common(), wish))
 
 
+@app.command()
+def adopt(
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Write the records.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look (the default).")] = False,
+    only: Annotated[list[str] | None, typer.Option(help="Of this cluster id; repeatable.")] = None,
+) -> None:
+    """Rebuild the records of clusters from the tags of their machines, after the registry was lost.
+
+    Exit code 0: nothing is left to adopt; 1: something is; 3: a service could not tell.
+    """
+    if yes and dry_run:
+        raise typer.BadParameter("--yes and --dry-run exclude each other")
+    from kite.cli import adopt as adoption
+
+    raise typer.Exit(adoption.run(_common(), act=yes, only=only or ()))
+
+
 def _common() -> Common:
     try:
         return load(Common)

@@ -56,6 +56,7 @@ class Hands:
             user=record.user,
             milvus_name=record.milvus_name,
             role=launch.role,
+            milvus_type=record.spec.milvus_type,
         )
         interface = {
             "DeviceIndex": 0,

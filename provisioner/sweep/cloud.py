@@ -1,5 +1,6 @@
 """EC2 as the sweep uses it: everything with our tag, page by page; one removal at a time."""
 
+from dataclasses import dataclass
 from typing import Any, assert_never
 
 from kite import tags
@@ -13,6 +14,16 @@ from provisioner.sweep import facts
 PAGE, MOST_PAGES = 1000, 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """EC2's own answers: everything with the install's tag; `now_ms` by EC2."""
+
+    instances: list[dict[str, Any]]
+    volumes: list[dict[str, Any]]
+    addresses: list[dict[str, Any]]
+    now_ms: int
+
+
 class SweepCloud:
     """Machines, volumes and addresses of one install."""
 
@@ -22,16 +33,21 @@ class SweepCloud:
 
     async def look(self) -> Look:
         """Raises KiteError when any page is missing: half a picture is none."""
+        raw = await self.raw()
+        things = (
+            *map(facts.instance, raw.instances),
+            *map(facts.volume, raw.volumes),
+            *map(facts.address, raw.addresses),
+        )
+        return Look(raw.now_ms, things)
+
+    async def raw(self) -> Raw:
+        """As `look`, before anything is made of it."""
         reservations, told = await self._pages("DescribeInstances", "Reservations")
         volumes, _ = await self._pages("DescribeVolumes", "Volumes")
         answer = await self._ec2.call("DescribeAddresses", {"Filters": self._filters})
         machines = [one for found in reservations for one in found.get("Instances", [])]
-        things = (
-            *map(facts.instance, machines),
-            *map(facts.volume, volumes),
-            *map(facts.address, answer.get("Addresses", [])),
-        )
-        return Look(told, things)
+        return Raw(machines, volumes, answer.get("Addresses", []), told)
 
     async def _pages(self, action: str, key: str) -> tuple[list[dict[str, Any]], int]:
         """All pages, and EC2's time at the first: ages are never told too great."""
