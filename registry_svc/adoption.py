@@ -156,12 +156,13 @@ def compared(known: Record, cluster: pb.Cluster) -> Verdict:
 
 def _without_doubles(clusters: Sequence[pb.Cluster], verdicts: list[Verdict]) -> list[Verdict]:
     """Two new ones of one name cannot both be taken in."""
-    owners = [(one.user, one.milvus_name) for one in clusters]
+    pairs = list(zip(clusters, verdicts, strict=True))
+    owners = [(c.user, c.milvus_name) for c, verdict in pairs if verdict.outcome is Outcome.NEW]
     return [
         _refused(cluster, "another cluster in EC2 has the same owner and name")
-        if verdict.outcome is Outcome.NEW and owners.count(owner) > 1
+        if verdict.outcome is Outcome.NEW and owners.count((cluster.user, cluster.milvus_name)) > 1
         else verdict
-        for cluster, verdict, owner in zip(clusters, verdicts, owners, strict=True)
+        for cluster, verdict in pairs
     ]
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from kite.cli import gc
 from kite.errors import Unavailable
+from kite.settings import Common
 from kite.v1.sweep_pb2 import Leftover, Sighting, SweepResponse
 
 
@@ -125,3 +126,21 @@ def test_the_table_tells_what_whose_how_old_and_why():
 )
 def test_ages(milliseconds, text):
     assert gc.age(milliseconds) == text
+
+
+RUNS = [
+    (CLEAN, gc.CLEAN, "Nothing is left over", ""),
+    (FOUND, gc.LEFTOVERS, "i-1", ""),
+    (SweepResponse(alarms=["too many"]), gc.CLEAN, "", "kite: too many"),
+    (Unavailable("away"), gc.UNDECIDED, "", "kite: provisioner: UNAVAILABLE: away"),
+]
+
+
+@pytest.mark.parametrize(("answer", "code", "out", "err"), RUNS)
+def test_the_command(answer, code, out, err, monkeypatch, capsys):
+    parts = {"provisioner": Service([answer]), "whitelist": Service([CLEAN])}
+    monkeypatch.setattr(gc, "Remote", lambda target, name: parts[name])
+    assert gc.run(Common(), gc.Wish()) == code
+    told = capsys.readouterr()
+    assert out in told.out
+    assert err in told.err
