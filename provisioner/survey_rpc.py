@@ -1,6 +1,5 @@
 """SurveyService on the wire: what EC2 alone tells of this install's clusters."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -26,10 +25,11 @@ class SurveyRpc(adoption_pb2_grpc.SurveyServiceServicer):
     async def Survey(
         self, request: adoption_pb2.SurveyRequest, context: Any
     ) -> AsyncIterator[adoption_pb2.SurveyResponse]:
-        site, raw = await asyncio.gather(self._site(), self._cloud.raw())
+        raw = await self._cloud.raw()
         found = survey(raw.instances, raw.volumes, raw.addresses, install=self._install)
         for one in found.clusters:
-            yield adoption_pb2.SurveyResponse(cluster=_cluster(one, site, raw.now_ms))
+            made = _cluster(one, await self._site(), raw.now_ms)
+            yield adoption_pb2.SurveyResponse(cluster=made)
         for note in found.notes:
             yield adoption_pb2.SurveyResponse(note=note)
 
