@@ -181,7 +181,7 @@ class House:
 
     async def kill(self) -> None:
         """End the provisioner as a power cut would: no lease is given back."""
-        self.provisioner.loop._release = _never
+        self.provisioner.loop._registry.release = _never
         await self.halt()
 
     async def halt(self) -> None:
