@@ -56,14 +56,14 @@ demo: ## the whole product on this machine, told as a story; KEEP=1 leaves it ru
 	@$(PY) -m localcloud.demo $(if $(filter-out 0,$(KEEP)),--keep)
 
 stop: ## end a demo that was kept running
-	@$(PY) -m localcloud.demo stop
+	@if [ -x $(PY) ]; then $(PY) -m localcloud.demo stop; else deploy/tenant.sh && echo "No demo runs."; fi
 
 restart: ## start one service of a kept demo again: SERVICE=bff|registry|provisioner|whitelist
 	@$(if $(SERVICE),,$(error say which: make restart SERVICE=bff|registry|provisioner|whitelist))
 	@$(PY) -m localcloud.demo restart $(SERVICE)
 
 clean: ## remove what a killed run left on this machine, and what builds left in this folder
-	@if [ -x $(PY) ]; then $(PY) -m localcloud.demo clean; fi
+	@if [ -x $(PY) ]; then $(PY) -m localcloud.demo clean; else deploy/tenant.sh; fi
 	@deploy/clean.sh
 
 bench: ## measure against the peers, print the table, write .run/bench.json

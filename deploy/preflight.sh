@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.."
 found=0
 lacks() { printf '%s\n' "$*" >&2; found=1; }
 
+deploy/tenant.sh || exit 1
+
 if [[ "$(uname -s)" != Linux ]]; then
   lacks "The demo needs Linux (this is $(uname -s)); use a Linux machine or virtual machine."
 elif [[ "$(id -u)" -ne 0 ]]; then

@@ -39,6 +39,7 @@ class Seen:
     has_loop_devices: bool = True
     has_root: bool = False
     taken_ports: tuple[str, ...] = ()
+    port_setting: str = "--port"
     taken_ranges: tuple[str, ...] = ()
     cache: str = "/"
     cache_free: int = 1 << 40
@@ -87,7 +88,7 @@ def _room(seen: Seen) -> Iterator[str]:
     if seen.taken_ports:
         yield (
             f"Taken by another program: {', '.join(seen.taken_ports)}; stop it or choose another "
-            "port with --port."
+            f"port with {seen.port_setting}."
         )
     if seen.taken_ranges:
         yield (

@@ -42,7 +42,7 @@ def hold(ground: Ground, state: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Occupied(_sentence(tenant(ground))) from None
+            raise Occupied(sentence(tenant(ground))) from None
         pid = os.getpid()
         record = {"pid": pid, "began": began(pid), "state": str(state)}
         (ground.run / "tenant.json").write_text(json.dumps(record))
@@ -70,9 +70,11 @@ def began(pid: int) -> int:
     return 0 if is_dead else int(fields[19])
 
 
-def _sentence(holder: Tenant | None) -> str:
-    who = f" (process {holder.pid}, state in {holder.state})" if holder else ""
-    return (
-        f"A local cloud already runs on this machine{who}; "
-        "stop it first with `make stop` or `python -m localcloud stop`."
-    )
+def sentence(holder: Tenant | None) -> str:
+    """The same as deploy/tenant.sh says."""
+    runs = "A local cloud already runs on this machine"
+    if holder is None:
+        return f"{runs}; stop it with `python -m localcloud stop`."
+    home = holder.state.removesuffix("/.run/cloud")
+    how = "`python -m localcloud stop`" if home == holder.state else f"`make stop` in {home}"
+    return f"{runs} (process {holder.pid}, state in {holder.state}); stop it with {how}."

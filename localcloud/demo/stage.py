@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from time import monotonic, sleep
@@ -23,7 +24,8 @@ from localcloud.demo.story import Scene
 from localcloud.ground import Ground
 
 GROUND = Ground()
-EC2_PORT = 5577
+EC2_PORT_SETTING = "KITE_DEMO_EC2_PORT"
+EC2_PORT = int(os.environ.get(EC2_PORT_SETTING, "5577"))
 PORTS = {"registry": 50051, "provisioner": 50052, "whitelist": 50053, "bff": 8080}
 MODULES = {
     "registry": "registry_svc",
@@ -65,12 +67,9 @@ class Stage:
         """Raises Unfit before anything is changed."""
         holder = tenancy.tenant(GROUND)
         if holder is not None and holder.lives():
-            sentence = (
-                f"A local cloud already runs on this machine (process {holder.pid}, state in "
-                f"{holder.state}); stop it with `make stop` there, then try again."
-            )
-            raise Unfit([sentence])
-        sentences = preflight.problems(survey.look(GROUND, self._cloud_folder, EC2_PORT))
+            raise Unfit([tenancy.sentence(holder)])
+        seen = survey.look(GROUND, self._cloud_folder, EC2_PORT)
+        sentences = preflight.problems(replace(seen, port_setting=EC2_PORT_SETTING))
         sentences += [
             f"Port {port} is taken and the {name} needs it; stop what listens there."
             for name, port in PORTS.items()
