@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from kite import crash
-from kite.errors import Internal, KiteError, Unavailable
+from kite.errors import Internal, KiteError, Malformed, Unavailable
 from kite.rpc import caller, failures
 from kite.telemetry import logs
 
@@ -28,6 +29,20 @@ async def _abort(context: _Context, method: str, error: Exception) -> NoReturn:
     await context.abort(
         failures.STATUS[type(error)], str(error), trailing_metadata=failures.trailers(error)
     )
+
+
+def _decoded(handler: Any, raw: bytes) -> Any:
+    """The request message; gRPC itself would answer UNKNOWN or INTERNAL to bytes that are none.
+
+    Raises:
+        Malformed: MALFORMED_MESSAGE.
+    """
+    try:
+        return handler.request_deserializer(raw)
+    except DecodeError:
+        raise Malformed(
+            "the bytes sent are not the message of this method", reason="MALFORMED_MESSAGE"
+        ) from None
 
 
 def _enter(context: _Context) -> None:
@@ -62,25 +77,20 @@ class Calls(grpc.aio.ServerInterceptor):
         method = handler_call_details.method
         if handler is None or not method.startswith("/kite.v1."):
             return handler  # type: ignore[no-any-return]
+        assert not handler.request_streaming, f"{method}: no method of Kite takes a stream"
         if handler.response_streaming:
             return self._stream(handler, method)
         return _single(handler, method)
 
     def _stream(self, handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
-        inner = handler.stream_stream if handler.request_streaming else handler.unary_stream
-        build = (
-            grpc.stream_stream_rpc_method_handler
-            if handler.request_streaming
-            else grpc.unary_stream_rpc_method_handler
-        )
-
-        async def call(request: Any, context: _Context) -> AsyncIterator[Any]:
+        async def call(raw: bytes, context: _Context) -> AsyncIterator[Any]:
             _enter(context)
             task = asyncio.current_task()
             assert task is not None
             self._streams.add(task)
             try:
-                async for answer in inner(request, context):
+                request = _decoded(handler, raw)
+                async for answer in handler.unary_stream(request, context):
                     yield answer
             except asyncio.CancelledError:
                 if not self._ending:
@@ -94,23 +104,18 @@ class Calls(grpc.aio.ServerInterceptor):
             finally:
                 self._streams.discard(task)
 
-        return build(call, handler.request_deserializer, handler.response_serializer)
+        return grpc.unary_stream_rpc_method_handler(
+            call, response_serializer=handler.response_serializer
+        )
 
 
 def _single(handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
-    inner = handler.stream_unary if handler.request_streaming else handler.unary_unary
-    build = (
-        grpc.stream_unary_rpc_method_handler
-        if handler.request_streaming
-        else grpc.unary_unary_rpc_method_handler
-    )
-
     name = method.rpartition("/")[2]
 
-    async def call(request: Any, context: _Context) -> Any:
+    async def call(raw: bytes, context: _Context) -> Any:
         _enter(context)
         try:
-            answer = await inner(request, context)
+            answer = await handler.unary_unary(_decoded(handler, raw), context)
         except (asyncio.CancelledError, grpc.aio.AbortError):
             raise
         except Exception as error:  # noqa: BLE001 - the boundary: every failure gets a name here
@@ -118,4 +123,6 @@ def _single(handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
         crash.point("before-reply-", name)
         return answer
 
-    return build(call, handler.request_deserializer, handler.response_serializer)
+    return grpc.unary_unary_rpc_method_handler(
+        call, response_serializer=handler.response_serializer
+    )
