@@ -56,15 +56,20 @@ class Do(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Go `to`, `do` that, and say `why`; `wait` names the deadline that runs meanwhile."""
+    """Go `to`, `do` that, and say `why`; `wait` names the deadline that runs meanwhile.
+
+    `anew`: that deadline is over and nothing but waiting on is left, so it begins again.
+    """
 
     to: Life
     do: Do
     why: str
     wait: Wait | None = None
     reason: str = ""
+    anew: bool = False
 
 
+CLOUD_SLOW = "CLOUD_SLOW"
 _ASK = "asking EC2 for a machine"
 _INSTALL = "installing Milvus"
 _ALIVE = (
@@ -86,7 +91,7 @@ def _growing(here: Life) -> dict[Saw, Step]:
     stay, to_replace = here, Life.REPLACING
     failed = Life.FAILED
     return {
-        Saw.NOTHING: Step(Life.STARTING, Do.RESERVE, _ASK),
+        Saw.NOTHING: Step(Life.STARTING, Do.RESERVE, _ASK, Wait.CAPACITY),
         Saw.REFUSED: Step(Life.STARTING, Do.RESERVE, _ASK, Wait.CAPACITY),
         Saw.ASKED: Step(Life.STARTING, Do.LAUNCH, _ASK, Wait.CAPACITY),
         Saw.UNSEEN: Step(stay, Do.NOTHING, "EC2 does not show the machine yet", Wait.UNSEEN),
@@ -184,9 +189,17 @@ _NO_INSTALL = _late(Life.FAILED, "the install did not end in time", "INSTALL_TOO
 _NO_MILVUS = _late(Life.FAILED, "Milvus did not answer in time", "MILVUS_NOT_HEALTHY")
 _NO_BOOT = _late(Life.REPLACING, "the machine did not start in time", "PENDING_TOO_LONG")
 
-# What a passed deadline means while a machine grows; ASKED is not here on purpose: as long as
-# the outcome of a launch is unknown, only repeating it under the same token can settle it.
+
+def _slow(do: Do) -> Step:
+    return Step(Life.STARTING, do, _ASK, Wait.CAPACITY, CLOUD_SLOW, anew=True)
+
+
+# What a passed deadline means while a machine grows. NOTHING and ASKED go on: EC2 was away or asked
+# to slow down, and as long as the outcome of a launch is unknown, only repeating it under the same
+# token can settle it.
 OVERDUE: dict[Saw, Step] = {
+    Saw.NOTHING: _slow(Do.RESERVE),
+    Saw.ASKED: _slow(Do.LAUNCH),
     Saw.REFUSED: _FAILS,
     Saw.PENDING: _NO_BOOT,
     Saw.STOPPED: _NO_BOOT,

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from provisioner.facts import Facts, InstanceFact
 from provisioner.limits import HOUR_MS, Limits, Wait
-from provisioner.node import Life, Saw, Step
+from provisioner.node import CLOUD_SLOW, Life, Saw, Step
 from provisioner.record import Node, NodeState, Role
 from provisioner.tokens import token
 
@@ -85,7 +85,8 @@ def entered(node: Node, here: Life, step: Step, limits: Limits, now: int) -> Nod
     why = why_after(node, here, step)
     deadline = 0
     if step.wait is not None:
-        runs_on = node.why == why and node.deadline_ms
+        anew = step.anew and node.reason in {"", CLOUD_SLOW}
+        runs_on = node.why == why and node.deadline_ms and not anew
         deadline = node.deadline_ms if runs_on else now + limits.waits_ms[step.wait]
     kept = step.to in _KEEPS_REASON or step.wait is Wait.CAPACITY
     return replace(
@@ -93,10 +94,15 @@ def entered(node: Node, here: Life, step: Step, limits: Limits, now: int) -> Nod
         state=state,
         retiring=retiring,
         why=why,
-        reason=step.reason or (node.reason if kept else ""),
+        reason=_reason(node, step, kept=kept),
         state_since_ms=node.state_since_ms if state is node.state else now,
         deadline_ms=deadline,
     )
+
+
+def _reason(node: Node, step: Step, *, kept: bool) -> str:
+    before = node.reason if kept else ""
+    return before or step.reason if step.anew else step.reason or before
 
 
 def forgotten(node: Node, here: Life) -> Node:

@@ -6,6 +6,7 @@ import pytest
 
 from provisioner.cluster import decide
 from provisioner.facts import AddressFact, Answer, InstallFact, InstanceFact, Machine, Reach
+from provisioner.node import CLOUD_SLOW
 from provisioner.nodes import born
 from provisioner.plan import (
     Allocate,
@@ -154,6 +155,35 @@ def test_an_unknown_outcome_repeats_the_very_same_launch():
     assert found.actions == (Launch(0, 1, Role.MASTER, n.intent),)
     assert only(found).intent == n.intent
     assert only(found).deadline_ms == NOW + 10 * MINUTE
+
+
+def test_waiting_for_what_machines_stand_on_has_a_deadline():
+    for cluster in (at_birth(), record(node(), groups=()), asked_at(NOW)):
+        found = plan(cluster, facts())
+        assert only(found).why == ASKING
+        assert only(found).deadline_ms == NOW + 10 * MINUTE
+
+
+@pytest.mark.parametrize("given", [{}, {"intent": intent()}])
+def test_a_cloud_that_is_slow_is_waited_for_and_told(given):
+    n = node(why=ASKING, deadline_ms=NOW, **given)
+    found = plan(record(n, groups=()), facts())
+    assert (only(found).state, only(found).reason) == (S.STARTING, CLOUD_SLOW)
+    assert only(found).deadline_ms == NOW + 10 * MINUTE
+    again = plan(found.record, facts(), NOW + 10 * MINUTE)
+    assert only(again).deadline_ms == NOW + 20 * MINUTE
+
+
+@pytest.mark.parametrize("reason", [NO_CAPACITY, GROUP_MISSING])
+def test_a_wait_with_an_end_of_its_own_does_not_begin_anew(reason):
+    n = node(intent=intent(), why=ASKING, deadline_ms=NOW, reason=reason)
+    found = plan(record(n), facts())
+    assert (only(found).reason, only(found).deadline_ms) == (reason, NOW)
+
+
+def test_the_slowness_is_over_with_the_machine():
+    found = plan(record(launched(why=ASKING, reason=CLOUD_SLOW)), facts(machine(Machine.PENDING)))
+    assert only(found).reason == ""
 
 
 def test_a_launch_is_repeated_only_when_the_groups_are_known():

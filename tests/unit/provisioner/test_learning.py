@@ -96,6 +96,8 @@ def test_other_answers():
     assert tied.address.association_id == "eipassoc-2"
     assert learn(record(), CloseGroups(), Done()).holds(WHITELIST_CLOSED)
     assert learn(record(), Release(("e",)), Done()).address == Address()
+    asked = learn(record(launched()), Terminate((ID,)), Done())
+    assert asked.nodes == (launched(),)  # the end is seen by looking
 
 
 @pytest.mark.parametrize("last", [True, False])

@@ -78,10 +78,18 @@ def test_a_passed_deadline_is_told_by_its_reason(life, saw, to, reason):
     assert (found.to, found.reason) == (to, reason)
 
 
-def test_every_growing_wait_but_the_unknown_launch_ends_somewhere():
+@pytest.mark.parametrize("life", GROWING)
+def test_whatever_is_waited_for_while_growing_has_a_deadline(life):
+    """All but what is over: an end, a failure, an answer."""
+    over = {Saw.BROKEN, Saw.ANSWERS, Saw.ENDED}
+    assert {saw for saw, found in TABLE[life].items() if not found.wait} == over
+
+
+def test_every_growing_wait_ends_somewhere_or_begins_anew():
     for life in GROWING:
         waits = {saw for saw, found in TABLE[life].items() if found.wait}
-        assert waits - set(OVERDUE) == {Saw.ASKED, Saw.UNSEEN, Saw.ENDING}
+        assert waits - set(OVERDUE) == {Saw.UNSEEN, Saw.ENDING}
+    assert {saw for saw, found in OVERDUE.items() if found.anew} == {Saw.NOTHING, Saw.ASKED}
 
 
 @pytest.mark.parametrize("life", [Life.STARTING, Life.RUNNING, Life.FAILED, Life.LEAVING])
