@@ -92,6 +92,17 @@ async def test_by_itself_it_only_looks(house, lost):
     assert (await adopted(house, act=False)).verdicts == answer.verdicts
 
 
+async def test_a_rule_made_by_hand_is_told_and_not_taken_over(house, lost):
+    (group,) = [g.group_id for g in lost.status.security_groups if g.kind == "whitelist"]
+    house.ec2.authorize_security_group_ingress(
+        GroupId=group, IpProtocol="tcp", FromPort=9091, ToPort=9091, CidrIp="198.18.88.0/24"
+    )
+    answer = await adopted(house, act=False)
+    assert len(answer.clusters[0].whitelist.rules) == 2
+    (note,) = answer.notes
+    assert "198.18.88.0/24" in note
+
+
 async def test_twice_is_once(house, lost):
     await adopted(house)
     again = await adopted(house)

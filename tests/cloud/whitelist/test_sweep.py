@@ -12,7 +12,7 @@ from kite.sweep import Verdict
 from kite.v1 import sweep_pb2, sweep_pb2_grpc
 from localcloud.strict.faults import Kind
 from tests.cloud.whitelist.conftest import CLUSTER
-from whitelist_svc import sweep
+from whitelist_svc import groups, sweep
 
 DEAD = "cdeaddeaddeaddea"
 
@@ -159,3 +159,8 @@ async def test_a_look_is_read_to_the_last_page(world, dead, monkeypatch):
     cloud._session = Session(endless=True)
     with pytest.raises(Unavailable):
         await cloud.look()
+
+
+async def test_removing_what_is_gone_is_no_failure(world):
+    gone = sweep.thing(groups.Group("sg-0123456789abcdef0", "gone", world.vpc, {}))
+    await world.app.sweeper._cloud.remove(gone)
