@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from provisioner.install import orphans
 from provisioner.install.inventory import BadJob, as_yaml, inventory, known_hosts
 from provisioner.install.job import InstallJob, InstallSettings
 
@@ -27,12 +28,18 @@ def place(settings: InstallSettings) -> Path:
 
 
 def sweep(settings: InstallSettings) -> None:
-    """Remove the folders of processes that are no more."""
+    """Remove what processes that are no more left: their folders, and who still lives in them."""
     parent = place(settings)
     for folder in parent.glob(f"{PREFIX}*"):
         match = OURS.fullmatch(folder.name)
         if match and not Path("/proc", match.group(1)).exists():
-            shutil.rmtree(folder, ignore_errors=True)
+            drop(folder)
+
+
+def drop(folder: Path) -> None:
+    """Remove a job's folder, and end what its run left behind."""
+    orphans.end(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def make(job: InstallJob, settings: InstallSettings) -> Path:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -160,7 +159,7 @@ class Installer:
         try:
             return await self._play(run, job, place)
         finally:
-            await asyncio.to_thread(shutil.rmtree, place, ignore_errors=True)
+            await asyncio.to_thread(folder.drop, place)
 
     async def _reach(self, run: _Run) -> tuple[InstallHost, ...]:
         """The hosts whose SSH answers in time; the others get their end here."""

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tests.chaos.grounds import Hosted
+from tests.chaos.grounds import residue
 from tests.chaos.orphans import adopt_orphans, orphans
 from tests.chaos.run import Chaos, Wanted
 
@@ -40,7 +40,7 @@ def main(
     console.print(f"chaos: {seconds} s, seed {seed}, hosts {hosts}; logs in {folder}")
     adopt_orphans()
     good = Chaos(wanted, console).run()
-    left = [*(Hosted.residue() if hosts else ()), *orphans()]
+    left = [*(residue() if hosts else ()), *orphans()]
     if left:
         console.print(f"[red]left on this machine:[/] {'; '.join(left)}")
         good = False

@@ -25,25 +25,29 @@ SECONDS = 900.0
 class Hosted(cloud.Cloud):
     """A local cloud; hosts can lose their power."""
 
+    ground: Ground = GROUND
+
     def cut(self, instance_id):
         """Kill all that runs on a host at once; it boots again, as after a power cut."""
-        place = Path(self.ready["state"], GROUND.cgroup_folder, GROUND.cgroup)
-        group = place / GROUND.host_namespace(instance_id) / "cgroup.kill"
+        ground = self.ground
+        place = Path(self.ready["state"], ground.cgroup_folder, ground.cgroup)
+        group = place / ground.host_namespace(instance_id) / "cgroup.kill"
         if group.exists():
             group.write_text("1")
 
-    @staticmethod
-    def residue():
-        return leftovers.find(GROUND).lines()
+
+def residue(ground=GROUND):
+    """What a local cloud left on this machine."""
+    return leftovers.find(ground).lines()
 
 
 @contextmanager
-def hosted(folder, say):
+def hosted(folder, say, ground=GROUND):
     """A local cloud on a ground of its own; its end must leave nothing."""
     folder.mkdir(parents=True, exist_ok=True)
     state = (folder / "cloud").absolute()
     argv = [sys.executable, "-m", "localcloud", "serve", "--state", state, "--port=0"]
-    env = {**os.environ, "KITE_LOCALCLOUD_GROUND": f"{GROUND.prefix}:{GROUND.number}"}
+    env = {**os.environ, "KITE_LOCALCLOUD_GROUND": f"{ground.prefix}:{ground.number}"}
     with (folder / "cloud.log").open("w") as log:
         process = subprocess.Popen(
             argv, cwd=cloud.ROOT, env=env, stdout=subprocess.PIPE, stderr=log, text=True,
@@ -53,7 +57,7 @@ def hosted(folder, say):
         say("the local cloud comes up")
         line = process.stdout.readline()
         assert line, (folder / "cloud.log").read_text()[-2000:]
-        with closing(Hosted(json.loads(line))) as one:
+        with closing(Hosted(json.loads(line), ground)) as one:
             yield one
     finally:
         process.send_signal(signal.SIGTERM)
@@ -63,16 +67,16 @@ def hosted(folder, say):
             process.kill()
             process.wait()
         process.stdout.close()
-        _clear(state)
+        _clear(state, ground)
 
 
-def _clear(state):
+def _clear(state, ground):
     """What a killed local cloud left; a polite end leaves nothing to do."""
     last = time.monotonic() + 20
-    while leftovers.find(GROUND) and time.monotonic() < last:
-        cleaning.sweep(GROUND)
+    while leftovers.find(ground) and time.monotonic() < last:
+        cleaning.sweep(ground)
         time.sleep(0.2)
-    cleaning.forget(GROUND, state)
+    cleaning.forget(ground, state)
 
 
 def hosted_settings(ready, folder):

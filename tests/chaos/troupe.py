@@ -176,9 +176,10 @@ class Troupe:
         self.signal(name, signal.SIGTERM)
 
     def kill(self, name):
+        child = self.children.get(name)
         self.signal(name, signal.SIGKILL)
         last = time.monotonic() + PATIENCE
-        while self.alive(name):
+        while child.alive():  # the same name may live again by now
             assert time.monotonic() < last, f"{name} survives SIGKILL"
             time.sleep(0.01)
 
@@ -199,6 +200,9 @@ class Troupe:
         for name in self.names:
             if self.children.get(name) is not None:
                 self.children.stop(name)
+
+    def pid(self, name):
+        return self.children.get(name).pid
 
     def log(self, name):
         """All that a process, and those before it, ever said."""

@@ -36,13 +36,13 @@ def shape(value: Any) -> Any:
     return [shape(one) for one in value] if isinstance(value, list) else value
 
 
-def until(true, what, seconds=PATIENCE):
+def until(true, what, seconds=PATIENCE, pause=0.02):
     """Wait for it; a generous end, no figure is asserted."""
     last = time.monotonic() + seconds
     while not (answer := true()):
         if time.monotonic() > last:
             raise TimeoutError(f"{what} did not happen within {seconds} s")
-        time.sleep(0.02)
+        time.sleep(pause)
     return answer
 
 
