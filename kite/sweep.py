@@ -7,8 +7,9 @@ groups). It errs on the side of leaving things alone:
 - a thing goes when it was seen as an orphan twice, a minute apart, by EC2's own clock, and is old
   enough; how many may go at a time is bounded, and beyond the bound none goes;
 - only what is proven to be Kite's own goes: a cluster that the records know, and for a machine the
-  ClientToken that belongs to its tags, which nobody can put on it afterwards. What merely carries
-  the tags (forged, or of a registry that was lost) is told and kept.
+  ClientToken that belongs to its tags, which nobody can put on it afterwards, and an attempt that
+  its record has come to. What merely carries the tags (forged, or of a registry that was lost or
+  restored from an old copy) is told and kept.
 
 What the leader remembers between two passes (`Memory`) may be lost at any time: it only delays.
 """
@@ -289,12 +290,22 @@ def _keep(thing: Thing, facts: Facts, policy: Policy) -> str:
         return "nothing shows that Kite made it: kite adopt takes it back, if it did"
     if not (thing.proven or policy.unproven):
         return "its tags do not belong to the token it was launched with"
+    if _newer(thing, facts) and not policy.unproven:
+        return "its record is older than it, as in a restored copy of the registry"
     if thing.used:
         return "it is in use"
     ended = facts.tombs.get(thing.cluster_id, 0)
     if thing.kind is Kind.VOLUME and facts.now_ms - ended < policy.tomb_volume_ms:
         return "volumes are kept for a day after the end of their cluster"
     return ""
+
+
+def _newer(thing: Thing, facts: Facts) -> bool:
+    """A machine of an attempt that its live cluster has not come to: attempts are written first."""
+    cluster = facts.clusters.get(thing.cluster_id)
+    if cluster is None or thing.kind is not Kind.INSTANCE:
+        return False
+    return not any(s.slot == thing.slot and s.attempt >= thing.attempt for s in cluster.slots)
 
 
 def _bounded(
