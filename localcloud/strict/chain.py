@@ -55,6 +55,7 @@ def every_rule() -> list[Rule]:
         unsimulated.NoSpot(),
         tokens.ClientTokens(),
         tokens.TokenFilter(),
+        ids.UnknownInstances(),
         tags.TaggedThings(),
         tags.TagsEnd(),
         naming.KeyPairIds(),

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from ipaddress import IPv4Network
 from typing import Any
 
+from localcloud.strict.absence import absent
 from localcloud.strict.call import Call, Refusal, Reply
 from localcloud.strict.hiding import HiddenIds
 from localcloud.strict.knobs import Knobs
@@ -43,6 +45,7 @@ class Cloud(Looking):
         self.pool = AddressPool(pool)
         self.hidden = HiddenIds()
         self.turn = 0
+        self.replaying = ""
         self.hold = hold
         self._life = LifeBook()
         self._application = application
@@ -189,6 +192,18 @@ class Cloud(Looking):
         if status >= 400 and b"<Errors>" not in body:  # noqa: PLR2004 - HTTP
             raise Refusal("InternalError", f"{call.action} failed in the simulation", 500)
         return Reply(status, body, code_in(status, body), XML)
+
+    def again(self, call: Call, reservation: str) -> Reply:
+        """The reply of the launch that made a reservation, as its instances are now."""
+        self.replaying = reservation
+        try:
+            return self.forward(call)
+        finally:
+            self.replaying = ""
+
+    def without(self, call: Call, ids: Collection[str]) -> AbstractContextManager[None]:
+        """Moto does not know these ids meanwhile."""
+        return absent(self.backend(call), ids)
 
 
 def _tags(resource: Any) -> list[dict[str, str]]:

@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable
 
-from localcloud.strict.absence import absent
 from localcloud.strict.call import Call, Refusal, Reply
 from localcloud.strict.calls import CallLog
 from localcloud.strict.chain import Chain
@@ -49,6 +48,13 @@ class PlainFront:
         except Exception as error:  # noqa: BLE001 - a broken rule must still answer as EC2 does
             _LOG.exception("a rule of the strict EC2 broke")
             return refusal_reply(Refusal("InternalError", repr(error), 500))
+
+    def ask(self, call: Call) -> Reply:
+        """One call from inside this process: no HTTP, everything else as always."""
+        try:
+            return self._serve(call)
+        except Refusal as refusal:
+            return refusal_reply(refusal)
 
     def _decode(self, incoming: Incoming) -> Call:
         key, region, _ = signed_for(incoming.authorization)
@@ -142,7 +148,7 @@ class StrictFront(PlainFront):
             self.cloud.settle()
             if not unseen:
                 return self._chain.run(call, self.cloud)
-            with absent(self.cloud.backend(call), unseen):
+            with self.cloud.without(call, unseen):
                 return self._chain.run(asked_empty(call, unseen), self.cloud)
 
     def stop(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
+from localcloud.strict.call import Call, Params, Reply
 from localcloud.strict.calls import CallLog
 from localcloud.strict.faults import FaultScript
 from localcloud.strict.knobs import Knobs, shown, turned
@@ -66,45 +67,47 @@ class Ec2Api:
 
         from localcloud.strict.chain import Chain, every_rule
         from localcloud.strict.cloud import Cloud
+
+        moto = DomainDispatcherApplication(create_backend_app)
+        cloud = Cloud(moto, pool=self._pool, knobs=self._knobs, hold=self._hold, clock=self._clock)
+        self._listen_with(cloud, Chain(every_rule(), cloud), moto)
+        Ec2Api._running = self
+
+    def _listen_with(self, cloud: Cloud, chain: Chain, others: Callable[..., Any]) -> None:
+        """Open every address; `others` answers what is not EC2."""
         from localcloud.strict.control import Control
         from localcloud.strict.front import PlainFront, StrictFront
         from localcloud.strict.listen import Listener
 
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        moto = DomainDispatcherApplication(create_backend_app)
-        self._cloud = Cloud(
-            moto, pool=self._pool, knobs=self._knobs, hold=self._hold, clock=self._clock
-        )
-        self._chain = Chain(every_rule(), self._cloud)
+        self._cloud, self._chain = cloud, chain
         control = Control(
             faults=self.faults,
             calls=self.calls,
-            rules=self._chain.documents,
+            rules=chain.documents,
             own=frozenset(host for host, _ in self._listen),
             hands=self._hands(),
             knobs=self._turn,
         )
         self._front = StrictFront(
-            self._cloud,
+            cloud,
             self._region,
-            chain=self._chain,
+            chain=chain,
             faults=self.faults,
             calls=self.calls,
             control=control,
         )
         try:
             for address in self._listen:
-                self._listeners.append(Listener(address, self._front, moto))
-            plain = PlainFront(self._cloud, self._region)
-            self._inner = Listener(("127.0.0.1", 0), plain, moto)
+                self._listeners.append(Listener(address, self._front, others))
+            self._inner = Listener(("127.0.0.1", 0), PlainFront(cloud, self._region), others)
         except OSError:
             self.stop()
             raise
-        self._cloud.open()
-        self._chain.install()
+        cloud.open()
+        chain.install()
         for listener in [*self._listeners, self._inner]:
             listener.start()
-        Ec2Api._running = self
 
     def stop(self) -> None:
         """Stop listening and give moto back as it was. Safe to call twice."""
@@ -170,6 +173,16 @@ class Ec2Api:
     def mark_failed(self, instance_id: str, reason: str = "Client.InternalError") -> None:
         """The instance never came up: `terminated` with `reason` as its StateReason code."""
         self._need().mark_failed(instance_id, reason)
+
+    def ask(self, action: str, **params: Any) -> Reply:
+        """One call from inside this process; a refusal is a reply, a lost reply is Dropped.
+
+        Rules, faults and the log see it as any other; account and region are the first ones.
+        """
+        if self._front is None:
+            raise RuntimeError("the EC2 API was not started")
+        account = self._need().account_of("kite")
+        return self._front.ask(Call(action, Params(params), account, self._region))
 
     def enforce_with(self, enforce: Callable[[], None]) -> None:
         """Have `enforce` called after every change of rules, before the change is answered."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from localcloud.strict.call import Call, Refusal, Reply, walk
 from localcloud.strict.cloud import Cloud
@@ -52,4 +53,29 @@ class MalformedIds(Rule):
             refusal = id_verdict(parameter, str(value))
             if refusal is not None and cloud.exists(call, str(value)) is not True:
                 raise refusal
+        return call
+
+
+def not_found(missing: Sequence[str]) -> Refusal:
+    """EC2 names every unknown instance of a call."""
+    what, verb = ("ID", "does") if len(missing) == 1 else ("IDs", "do")
+    text = f"The instance {what} '{', '.join(missing)}' {verb} not exist"
+    return Refusal("InvalidInstanceID.NotFound", text)
+
+
+class UnknownInstances(Rule):
+    """A call with unknown instances is refused whole, and every one of them is named."""
+
+    name = "unknown-instances"
+    document = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html"
+    actions = frozenset(
+        {"DescribeInstances", "StartInstances", "StopInstances", "TerminateInstances"}
+    )
+
+    def before(self, call: Call, cloud: Cloud) -> Call | Reply:
+        wanted = dict.fromkeys(call.params.texts("InstanceIds"))
+        known = {i.id for i in cloud.backend(call).all_instances()} if wanted else set()
+        missing = [one for one in wanted if one not in known]
+        if missing:
+            raise not_found(missing)
         return call

@@ -55,7 +55,8 @@ def user_data_verdict(encoded: str) -> Refusal | None:
 
 
 @cache
-def _offered(region: str, zone: str) -> frozenset[str]:
+def offered(region: str, zone: str) -> frozenset[str]:
+    """Types to be had in a zone, or anywhere in the region when none is named."""
     from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 
     place = "availability-zone" if zone else "region"
@@ -98,7 +99,7 @@ class InstanceTypes(Rule):
         zone = cloud.zone_of(call)
         where = f"Availability Zone {zone}" if zone else f"region {call.region}"
         wanted = call.params.text("InstanceType")
-        refusal = type_verdict(wanted, _known(), _offered(call.region, zone), where)
+        refusal = type_verdict(wanted, _known(), offered(call.region, zone), where)
         if refusal is not None:
             raise refusal
         return call

@@ -71,13 +71,13 @@ def permission(
 def permissions_of(params: Params) -> list[Permission]:
     """Every rule a call names, from `IpPermissions` or the flat form."""
     found: list[Permission] = []
-    for item in params.structs("IpPermissions") or (_flat(params),):
+    for item in params.structs("IpPermissions") or (flat(params),):
         ports = (item.text("IpProtocol"), item.number("FromPort"), item.number("ToPort"))
         found += [permission(*ports, peer, value) for peer, value in _peers(item)]
     return found
 
 
-def _flat(params: Params) -> Params:
+def flat(params: Params) -> Params:
     """The old form: one rule by the call's own parameters."""
     values = dict(params.values)
     if "CidrIp" in values:

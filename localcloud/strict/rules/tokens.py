@@ -82,19 +82,18 @@ class ClientTokens(Rule):
     def __init__(self) -> None:
         self._kept: dict[tuple[str, ...], _Kept] = {}
         self._patches = Patches()
-        self._replay = ""
 
     def reset(self) -> None:
         self._kept.clear()
 
-    def install(self, cloud: Cloud) -> None:  # noqa: ARG002
+    def install(self, cloud: Cloud) -> None:
         from moto.ec2.models.instances import InstanceBackend
 
         run = InstanceBackend.run_instances
 
         def run_or_replay(backend: Any, *args: Any, **kwargs: Any) -> Any:
-            if self._replay:
-                return backend.reservations[self._replay]
+            if cloud.replaying:
+                return backend.reservations[cloud.replaying]
             return run(backend, *args, **kwargs)
 
         self._patches.set(InstanceBackend, "run_instances", run_or_replay)
@@ -133,13 +132,10 @@ class ClientTokens(Rule):
         zone = cloud.zone_of(call) if call.action == "RunInstances" else ""
         return (call.account, call.region, zone, call.action, call.params.text("ClientToken"))
 
-    def _again(self, call: Call, kept: _Kept, cloud: Cloud) -> Reply:
+    @staticmethod
+    def _again(call: Call, kept: _Kept, cloud: Cloud) -> Reply:
         bare = {"MinCount": 1, "MaxCount": 1, "ImageId": call.params.text("ImageId")}
-        self._replay = kept.reservation
-        try:
-            reply = cloud.forward(call.only(**bare))
-        finally:
-            self._replay = ""
+        reply = cloud.again(call.only(**bare), kept.reservation)
         return with_states(reply, [cloud.state_of(call, one) for one in kept.instances])
 
 

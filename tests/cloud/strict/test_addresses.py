@@ -39,7 +39,7 @@ def test_a_freed_address_waits_longest(strict_ec2):
 def test_an_empty_range_is_said_so(strict_ec2):
     ec2 = strict_ec2.client()
     pool = strict_ec2.api._need().pool
-    pool._free.clear()
+    pool._fresh = pool._last + 1
     with refused("InsufficientAddressCapacity"):
         ec2.allocate_address()
     with refused("InsufficientAddressCapacity"):

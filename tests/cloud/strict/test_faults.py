@@ -1,5 +1,6 @@
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -57,6 +58,10 @@ def test_a_reply_slower_than_the_client_waits_has_its_effect(strict_ec2):
         launch(hasty, ClientToken="t")
     made = launch(ec2, ClientToken="t")["InstanceId"]
     assert [one["InstanceId"] for one in instances(ec2)] == [made]
+    strict_ec2.api._front._pause.set()
+    while strict_ec2.api.calls.count("RunInstances") < 2:  # else it would be the next test's
+        time.sleep(0.01)
+    strict_ec2.api._front._pause.clear()
 
 
 def test_a_delay_does_not_hold_up_others(strict_ec2):

@@ -29,6 +29,16 @@ def test_an_id_of_the_right_shape_is_not_found(strict_ec2):
         ec2.describe_security_groups(GroupIds=["sg-0123456789abcdef0"])
 
 
+@needs("unknown-instances")
+def test_every_unknown_instance_is_named(strict_ec2):
+    ec2 = strict_ec2.client()
+    made = launch(ec2)["InstanceId"]
+    unknown = ["i-00000000000000001", "i-00000000000000002"]
+    for action in (ec2.describe_instances, ec2.terminate_instances, ec2.stop_instances):
+        with refused("InvalidInstanceID.NotFound", ", ".join(unknown)):
+            action(InstanceIds=[unknown[0], made, unknown[1]])
+
+
 @needs("page-sizes")
 def test_pages_have_5_to_1000_entries(strict_ec2):
     ec2 = strict_ec2.client()

@@ -1,4 +1,4 @@
-from tests.cloud.strict.proof import launch, needs, refused
+from tests.cloud.strict.proof import launch, needs, refused, seen
 
 
 @needs("power-states")
@@ -21,8 +21,7 @@ def test_one_wrong_instance_refuses_the_whole_call(strict_ec2):
     ec2.terminate_instances(InstanceIds=[ended])
     with refused("IncorrectInstanceState"):
         ec2.stop_instances(InstanceIds=[live, ended])
-    states = ec2.describe_instance_status(InstanceIds=[live])["InstanceStatuses"]
-    assert states[0]["InstanceState"]["Name"] == "running"
+    assert seen(ec2, live)["State"]["Name"] == "running"
 
 
 @needs("modify-states")

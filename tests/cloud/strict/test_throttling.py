@@ -57,7 +57,7 @@ def test_each_action_and_each_region_has_its_own_bucket(strict_ec2):
     ec2.allocate_address()
     with refused(LIMIT):
         ec2.allocate_address()
-    ec2.create_key_pair(KeyName="k")
+    ec2.create_vpc(CidrBlock="10.0.0.0/16")
     strict_ec2.client(region="eu-west-1").allocate_address()
 
 
