@@ -134,6 +134,7 @@ FOREIGN_USERS = ("ünal", "аlice", "ali\u200bce", "\u202ealice", "李", "a\u030
 IDENTITY = (
     Case("28", "no username", request("GET", "/v1/clusters", user=None), 401, "IDENTITY_MISSING"),
     Case("29", "empty username", user(""), 401, "IDENTITY_MISSING"),
+    Case("30", "two names in one header (T02)", user("alice, bob"), 422, "INVALID_USERNAME"),
     Case("29", "blank username", user("   "), 401, "IDENTITY_MISSING"),
     Case(
         "30",
@@ -217,6 +218,12 @@ CREATE = (
     ),
     Case("70", "unknown field", with_field(color="red"), 422, "UNKNOWN_FIELD"),
     Case("70", "dunder field", with_field(name__ne=""), 422, "UNKNOWN_FIELD"),
+    # There are no such fields yet; they cannot be slipped in either.
+    *(
+        Case(number, f"{key} {value!r}", with_field(**{key: value}), 422, "UNKNOWN_FIELD")
+        for number, key, values in (("72", "workers", (0, -1, "2")), ("75", "kite:cluster", ("x",)))
+        for value in values
+    ),
     Case("71", "two names", with_field(milvs_name="other-cats"), 422, "FIELD_CONFLICT"),
     Case(
         "71",

@@ -31,7 +31,8 @@ async def test_the_numbers_of_the_catalogue_are_all_here():
     told = {number for case in catalogue.ALL for number in _numbers(case.number)}
     tests = (*globals(), *vars(test_offers))
     told |= {int(name[6:8]) for name in tests if name.startswith("test_f")}
-    assert {*range(1, 72), *range(77, 97)} - told == set()
+    # 74 is a cost ceiling, which is not built yet.
+    assert {*range(1, 97)} - {74} - told == set()
 
 
 def _numbers(text: str) -> range:
@@ -234,6 +235,18 @@ async def test_f84_too_many_in_a_minute(behind):
     await edge.running.stop()
     assert (over.status, over.reason, other.status) == (429, "RATE_LIMITED", 404)
     assert 1 <= int(over.headers["retry-after"]) <= 60
+
+
+async def test_f84_requests_of_any_kind_are_rationed(behind):
+    edge = await start_edge(behind, bff_burst=3, bff_rate_per_minute=6)
+    answers = [await edge.ask("GET", "/v1/source-ip") for _ in range(4)]
+    other = await edge.ask("GET", "/v1/source-ip", user="bob")
+    alive = await edge.ask("GET", "/healthz", user=None)
+    await edge.running.stop()
+    assert [answer.status for answer in answers] == [200, 200, 200, 429]
+    assert answers[3].reason == "RATE_LIMITED"
+    assert 9 <= int(answers[3].headers["retry-after"]) <= 10  # a token every ten seconds
+    assert (other.status, alive.status) == (200, 200)
 
 
 async def test_f87_an_empty_list_closes_everything(edge: Edge):
