@@ -5,6 +5,7 @@ from contextlib import closing
 
 from kite import process
 from kite.clock import SystemClock
+from kite.errors import Unavailable
 from kite.rpc.server import RpcServer
 from registry_svc.app import assemble
 from registry_svc.engine import StoreRefused
@@ -38,4 +39,5 @@ async def _serve(settings: Settings, store: Store, stop: process.Stop) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(process.run("registry", Settings, serve, refusals=(StoreRefused, CatalogueRefused)))
+    refusals = (StoreRefused, CatalogueRefused, Unavailable)
+    sys.exit(process.run("registry", Settings, serve, refusals=refusals))

@@ -25,13 +25,15 @@ _sym_db = _symbol_database.Default()
 from kite.v1 import cluster_pb2 as kite_dot_v1_dot_cluster__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16kite/v1/adoption.proto\x12\x07kite.v1\x1a\x15kite/v1/cluster.proto\"\x0f\n\rSurveyRequest\"A\n\x0eSurveyResponse\x12!\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x10.kite.v1.Cluster\x12\x0c\n\x04note\x18\x02 \x01(\t\"[\n\x14\x41\x64optClustersRequest\x12\"\n\x08\x63lusters\x18\x01 \x03(\x0b\x32\x10.kite.v1.Cluster\x12\x0b\n\x03\x61\x63t\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"Q\n\x15\x41\x64optClustersResponse\x12)\n\x08\x63lusters\x18\x01 \x03(\x0b\x32\x17.kite.v1.AdoptedCluster\x12\r\n\x05\x61\x63ted\x18\x02 \x01(\x08\"B\n\x0e\x41\x64optedCluster\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x0b\n\x03why\x18\x03 \x01(\t2L\n\rSurveyService\x12;\n\x06Survey\x12\x16.kite.v1.SurveyRequest\x1a\x17.kite.v1.SurveyResponse0\x01\x32\x61\n\x0f\x41\x64optionService\x12N\n\rAdoptClusters\x12\x1d.kite.v1.AdoptClustersRequest\x1a\x1e.kite.v1.AdoptClustersResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16kite/v1/adoption.proto\x12\x07kite.v1\x1a\x15kite/v1/cluster.proto\"\x0f\n\rSurveyRequest\"A\n\x0eSurveyResponse\x12!\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x10.kite.v1.Cluster\x12\x0c\n\x04note\x18\x02 \x01(\t\"[\n\x14\x41\x64optClustersRequest\x12\"\n\x08\x63lusters\x18\x01 \x03(\x0b\x32\x10.kite.v1.Cluster\x12\x0b\n\x03\x61\x63t\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"Q\n\x15\x41\x64optClustersResponse\x12)\n\x08\x63lusters\x18\x01 \x03(\x0b\x32\x17.kite.v1.AdoptedCluster\x12\r\n\x05\x61\x63ted\x18\x02 \x01(\x08\"B\n\x0e\x41\x64optedCluster\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x0b\n\x03why\x18\x03 \x01(\t2Q\n\rSurveyService\x12@\n\x06Survey\x12\x16.kite.v1.SurveyRequest\x1a\x17.kite.v1.SurveyResponse\"\x03\x90\x02\x01\x30\x01\x32\x61\n\x0f\x41\x64optionService\x12N\n\rAdoptClusters\x12\x1d.kite.v1.AdoptClustersRequest\x1a\x1e.kite.v1.AdoptClustersResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kite.v1.adoption_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SURVEYSERVICE'].methods_by_name['Survey']._loaded_options = None
+  _globals['_SURVEYSERVICE'].methods_by_name['Survey']._serialized_options = b'\220\002\001'
   _globals['_SURVEYREQUEST']._serialized_start=58
   _globals['_SURVEYREQUEST']._serialized_end=73
   _globals['_SURVEYRESPONSE']._serialized_start=75
@@ -43,7 +45,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ADOPTEDCLUSTER']._serialized_start=318
   _globals['_ADOPTEDCLUSTER']._serialized_end=384
   _globals['_SURVEYSERVICE']._serialized_start=386
-  _globals['_SURVEYSERVICE']._serialized_end=462
-  _globals['_ADOPTIONSERVICE']._serialized_start=464
-  _globals['_ADOPTIONSERVICE']._serialized_end=561
+  _globals['_SURVEYSERVICE']._serialized_end=467
+  _globals['_ADOPTIONSERVICE']._serialized_start=469
+  _globals['_ADOPTIONSERVICE']._serialized_end=566
 # @@protoc_insertion_point(module_scope)

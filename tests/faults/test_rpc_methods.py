@@ -20,10 +20,11 @@ ONCE = {
     "kite.v1.RegistryService/SetWhitelist": "compare-and-set on the revision",
     "kite.v1.OperationService/AppendEvents": "a line of the story may be told twice",
     "kite.v1.WhitelistService/SetRules": "the same whitelist again changes nothing",
+    "kite.v1.AdoptionService/AdoptClusters": "what is there already is refused, and all with it",
     "kite.v1.SweepService/Sweep": "a round looks anew at everything; but one is work enough",
 }
 # Streams last as long as both ends live; keepalive ends those to a peer that stands still.
-ENDLESS = {"WatchClusters", "WatchOperation", "WatchHints", "WatchInstall"}
+STREAMS = {"WatchClusters", "WatchOperation", "WatchHints", "WatchInstall", "Survey"}
 
 
 def methods():
@@ -99,7 +100,7 @@ def test_every_method_says_whether_it_may_be_repeated():
     unmarked = {n for n in METHODS if level(n) == LEVEL.IDEMPOTENCY_UNKNOWN}
     assert unmarked == set(ONCE)
     streams = {m.name for m in METHODS.values() if m.server_streaming}
-    assert streams == ENDLESS
+    assert streams == STREAMS
 
 
 @pytest.mark.parametrize("name", UNARY)
