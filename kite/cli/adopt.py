@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from kite.cli import plain
 from kite.errors import KiteError
 from kite.rpc import client
 from kite.settings import Common
@@ -99,7 +100,7 @@ def run(settings: Common, *, act: bool, only: Collection[str]) -> int:
         typer.echo(f"kite: {failed}", err=True)
         return UNDECIDED
     for note in answer.notes:
-        typer.echo(f"kite: {note}", err=True)
+        typer.echo(f"kite: {plain.plain(note)}", err=True)
     if not answer.clusters:
         typer.echo("EC2 shows no cluster of this install.")
         return answer.code
@@ -174,24 +175,25 @@ def merged(
 
 def table(answer: Answer) -> Table:
     """Whose, what, where, and what becomes of it."""
-    made = Table(box=None, pad_edge=False)
     headings = ("CLUSTER", "USER", "NAME", "TYPE", "DISK", "MACHINES", "ADDRESS", "RULES")
-    for heading in (*headings, "OUTCOME", "WHY"):
-        made.add_column(heading, overflow="fold")
-    for one in answer.clusters:
-        verdict = answer.verdicts[one.cluster_id]
-        nodes = one.status.nodes
-        address = one.status.address.public_ip or next((n.public_ip for n in nodes), "")
-        made.add_row(
-            one.cluster_id,
-            one.user,
-            one.milvus_name,
-            one.spec.milvus_type,
-            f"{one.spec.disk_gib} GiB",
-            " ".join(node.instance_id for node in nodes),
-            address or "private",
-            str(len(one.whitelist.rules)),
-            "adopted" if answer.acted and verdict.outcome == "new" else verdict.outcome,
-            verdict.why,
-        )
-    return made
+    return plain.table(
+        (*headings, "OUTCOME", "WHY"), (_row(one, answer) for one in answer.clusters)
+    )
+
+
+def _row(one: cluster_pb2.Cluster, answer: Answer) -> tuple[str, ...]:
+    verdict = answer.verdicts[one.cluster_id]
+    nodes = one.status.nodes
+    address = one.status.address.public_ip or next((n.public_ip for n in nodes), "")
+    return (
+        one.cluster_id,
+        one.user,
+        one.milvus_name,
+        one.spec.milvus_type,
+        f"{one.spec.disk_gib} GiB",
+        " ".join(node.instance_id for node in nodes),
+        address or "private",
+        str(len(one.whitelist.rules)),
+        "adopted" if answer.acted and verdict.outcome == "new" else verdict.outcome,
+        verdict.why,
+    )

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from kite.cli import plain
 from kite.errors import KiteError
 from kite.rpc import client
 from kite.settings import Common
@@ -81,7 +82,7 @@ def run(settings: Common, wish: Wish) -> int:
     }
     answer = asyncio.run(collect(services, wish, say=typer.echo))
     for text in (*answer.troubles, *answer.alarms):
-        typer.echo(f"kite: {text}", err=True)
+        typer.echo(f"kite: {plain.plain(text)}", err=True)
     if answer.leftovers:
         Console().print(table(answer.leftovers))
     elif not answer.troubles:
@@ -147,20 +148,21 @@ _WORDS = {
 
 def table(leftovers: Iterable[sweep_pb2.Leftover]) -> Table:
     """What is there, whose, how old, what becomes of it and why."""
-    made = Table(box=None, pad_edge=False)
-    for heading in ("KIND", "ID", "CLUSTER", "NAME", "AGE", "OUTCOME", "WHY"):
-        made.add_column(heading, overflow="fold", no_wrap=heading in {"KIND", "AGE"})
-    for one in sorted(leftovers, key=lambda one: (one.kind, one.cluster_id, one.id)):
-        made.add_row(
-            one.kind,
-            one.id,
-            one.cluster_id or "-",
-            one.name or "-",
-            age(one.age_ms),
-            "removed" if one.removed else _WORDS.get(one.verdict, one.verdict),
-            one.trouble or one.why,
-        )
-    return made
+    return plain.table(
+        ("KIND", "ID", "CLUSTER", "NAME", "AGE", "OUTCOME", "WHY"),
+        (
+            (
+                one.kind,
+                one.id,
+                one.cluster_id or "-",
+                one.name or "-",
+                age(one.age_ms),
+                "removed" if one.removed else _WORDS.get(one.verdict, one.verdict),
+                one.trouble or one.why,
+            )
+            for one in sorted(leftovers, key=lambda one: (one.kind, one.cluster_id, one.id))
+        ),
+    )
 
 
 def age(milliseconds: int) -> str:

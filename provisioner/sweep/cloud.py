@@ -1,7 +1,8 @@
 """EC2 as the sweep uses it: everything with our tag, page by page; one removal at a time."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any, TypeAlias, TypeVar, assert_never
 
 from kite import tags
 from kite.errors import Internal, KiteError, Unavailable
@@ -12,6 +13,14 @@ from provisioner.ec2.client import Ec2
 from provisioner.sweep import facts
 
 PAGE, MOST_PAGES = 1000, 1000
+_KEYS = {
+    "DescribeInstances": "Reservations",
+    "DescribeVolumes": "Volumes",
+    "DescribeAddresses": "Addresses",
+}
+_WHOLE = frozenset({"DescribeAddresses"})  # EC2 gives it without pages
+T = TypeVar("T")
+Make: TypeAlias = Callable[[dict[str, Any]], Iterable[T]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,32 +42,29 @@ class SweepCloud:
 
     async def look(self) -> Look:
         """Raises KiteError when any page is missing: half a picture is none."""
-        raw = await self.raw()
-        things = (
-            *map(facts.instance, raw.instances),
-            *map(facts.volume, raw.volumes),
-            *map(facts.address, raw.addresses),
-        )
-        return Look(raw.now_ms, things)
+        machines, told = await self._all("DescribeInstances", _machines)
+        volumes, _ = await self._all("DescribeVolumes", lambda one: (facts.volume(one),))
+        addresses, _ = await self._all("DescribeAddresses", lambda one: (facts.address(one),))
+        return Look(told, (*machines, *volumes, *addresses))
 
     async def raw(self) -> Raw:
         """As `look`, before anything is made of it."""
-        reservations, told = await self._pages("DescribeInstances", "Reservations")
-        volumes, _ = await self._pages("DescribeVolumes", "Volumes")
-        answer = await self._ec2.call("DescribeAddresses", {"Filters": self._filters})
-        machines = [one for found in reservations for one in found.get("Instances", [])]
-        return Raw(machines, volumes, answer.get("Addresses", []), told)
+        machines, told = await self._all("DescribeInstances", lambda one: one["Instances"])
+        volumes, _ = await self._all("DescribeVolumes", lambda one: (one,))
+        addresses, _ = await self._all("DescribeAddresses", lambda one: (one,))
+        return Raw(machines, volumes, addresses, told)
 
-    async def _pages(self, action: str, key: str) -> tuple[list[dict[str, Any]], int]:
-        """All pages, and EC2's time at the first: ages are never told too great."""
-        found: list[dict[str, Any]] = []
-        told, more = 0, dict[str, str]()
+    async def _all(self, action: str, make: Make[T]) -> tuple[list[T], int]:
+        """What is made of all pages, and EC2's time at the first: ages are never told too great."""
+        found = list[T]()
+        told, more = 0, dict[str, Any]()
+        page = {} if action in _WHOLE else {"MaxResults": PAGE}
         for _ in range(MOST_PAGES):
-            answer = await self._ec2.call(
-                action, {"Filters": self._filters, "MaxResults": PAGE, **more}
-            )
+            asked = {"Filters": self._filters, **page, **more}
+            answer = await self._ec2.call(action, asked)
             told = told or time_of(answer)
-            found += answer.get(key, [])
+            for one in answer.get(_KEYS[action], []):
+                found += make(one)
             if not answer.get("NextToken"):
                 return found, told
             more = {"NextToken": answer["NextToken"]}
@@ -83,3 +89,7 @@ class SweepCloud:
                 raise Internal("security groups are the whitelist service's")
             case _ as never:
                 assert_never(never)
+
+
+def _machines(reservation: dict[str, Any]) -> Iterable[Thing]:
+    return map(facts.instance, reservation["Instances"])

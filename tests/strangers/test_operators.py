@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -19,7 +20,8 @@ def services(one_ec2, tmp_path_factory):
     clock.now = START
     api.reset()
     folder = tmp_path_factory.mktemp("services")
-    with serving(folder, api.endpoint, KITE_INSTALL="test") as made:
+    often = {f"KITE_{name}_SWEEP_SECONDS": "1" for name in ("PROVISIONER", "WHITELIST")}
+    with serving(folder, api.endpoint, KITE_INSTALL="test", **often) as made:
         yield made
 
 
@@ -62,6 +64,26 @@ def test_what_is_there_without_a_cluster_is_listed_and_kept(services, address):
     code, out, err = kite(services, "adopt", "--yes")
     assert (code, out) == (0, "EC2 shows no cluster of this install.\n")
     assert address in err
+
+
+def test_the_loops_of_both_owners_run(services, address, one_ec2):
+    hands = client(one_ec2[0].internal_endpoint)
+    owned = tags.pack(tags.cluster_tags("test", "cnever", kind="whitelist"))
+    group = hands.create_security_group(
+        GroupName="kite-cnever",
+        Description="left behind",
+        VpcId=hands.create_vpc(CidrBlock="10.88.0.0/16")["Vpc"]["VpcId"],
+        TagSpecifications=[{"ResourceType": "security-group", "Tags": owned}],
+    )["GroupId"]
+    last = time.monotonic() + 60
+    while time.monotonic() < last:
+        seen = [line for line in services.log.read_text().splitlines() if "orphan seen" in line]
+        if all(any(one in line for line in seen) for one in (address, group)):
+            break
+        time.sleep(0.2)
+    else:
+        pytest.fail("not seen by the loops")
+    hands.delete_security_group(GroupId=group)
 
 
 def test_what_cannot_be_done_is_said(services):

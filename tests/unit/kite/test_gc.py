@@ -120,6 +120,14 @@ def test_the_table_tells_what_whose_how_old_and_why():
     ]
 
 
+def test_what_somebody_wrote_into_a_tag_is_shown_and_not_obeyed():
+    out = io.StringIO()
+    rows = [leftover(name="[/red][b]x", cluster_id="\x1b[2J\r\nc")]
+    Console(file=out, width=200, force_terminal=True).print(gc.table(rows))
+    assert "[/red][b]x" in out.getvalue()
+    assert "?[2J??c" in out.getvalue()
+
+
 @pytest.mark.parametrize(
     ("milliseconds", "text"),
     [(-1, "-"), (0, "<1 min"), (60_000, "1 min"), (7_200_000, "2 h"), (86_400_000 * 3, "3 d")],
