@@ -214,3 +214,32 @@ async def test_a_thousand_streams_cost_little_memory_read_or_unread(behind: Behi
 async def _first_byte(client: socket.socket) -> None:
     async with asyncio.timeout(20):
         assert b" 200 " in await asyncio.get_running_loop().sock_recv(client, 512)
+
+
+@pytest.mark.parametrize("start", [b"GET /v1/clus", b"POST /v1/milvus HTTP/1.1\r\nHost: a\r\nuser"])
+async def test_a_crowd_that_sends_a_byte_now_and_then_is_cut_and_stops_nobody(
+    behind: Behind, start: bytes
+):
+    edge = await start_edge(behind, bff_header_seconds=1)
+    server = edge.running.runner.server
+    crowd = [await asyncio.open_connection("127.0.0.1", edge.port) for _ in range(200)]
+    for _, writer in crowd:
+        writer.write(start)
+    await edge.world.until(lambda: len(server.connections) == len(crowd))
+    assert (await edge.ask("GET", "/v1/plans")).status == 200
+    answers = await asyncio.gather(*(_trickle(*one) for one in crowd))
+    await edge.world.until(lambda: not server.connections)
+    await edge.running.stop()
+    assert {(answer.status, answer.reason) for answer in answers} == {(408, "TIMEOUT")}
+
+
+async def _trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> http.Answer:
+    """The answer to who goes on slowly."""
+    reading = asyncio.create_task(http.read(reader))
+    while not reading.done():
+        writer.write(b"x")
+        await asyncio.sleep(0.1)
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+    return await reading

@@ -6,6 +6,7 @@ away. INTERNAL and UNKNOWN would be defects of ours, and are what this looks for
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,7 +19,9 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kite.v1 import registry_pb2, registry_pb2_grpc
 from tests.strangers.reflected import Method, messages, methods
+from tests.worlds.joined import Joined, joined
 from tests.worlds.services import serving
 
 NOBODY = "http://127.0.0.1:9"
@@ -173,6 +176,39 @@ def test_calls_that_go_away(services, channels, name):
         with suppress(grpc.RpcError, grpc.FutureCancelledError):
             one.result(timeout=10)
     assert is_serving(channels[name])
+
+
+async def test_the_whitelist_service_with_ec2_and_a_cluster(tmp_path, one_ec2, monkeypatch, capfd):
+    """Beyond the first refusal: a cluster of that name is there, and EC2 answers."""
+    api, _ = one_ec2
+    api.reset()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "kite")
+    async with joined(tmp_path, api.endpoint) as served:
+        await asyncio.to_thread(_fuzz_whitelist, served)
+    assert "by a defect" not in "".join(capfd.readouterr())
+
+
+def _fuzz_whitelist(served: Joined) -> None:
+    made = registry_pb2.CreateClusterRequest(
+        user="alice", milvus_name="search-cats", milvus_type="M5", disk_gib=50
+    )
+    with grpc.insecure_channel(served.registry) as registry:
+        records = registry_pb2_grpc.RegistryServiceStub(registry)
+        known = records.CreateCluster(made, timeout=SECONDS).cluster
+    with grpc.insecure_channel(served.whitelist) as channel:
+        for method in methods(served.whitelist):
+            fields = set(method.request.DESCRIPTOR.fields_by_name)
+            named = {"user": "alice", "milvus_name": "search-cats", "cluster_id": known.cluster_id}
+            there = method.request(**{key: named[key] for key in fields & named.keys()})
+            sent = messages(method.request).map(partial(_with, there))
+            often(partial(check, channel, method), sent.map(_raw))
+        assert is_serving(channel)
+
+
+def _with(there, message):
+    message.MergeFrom(there)
+    return message
 
 
 def test_no_defect_is_in_the_log(services):
