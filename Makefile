@@ -4,7 +4,7 @@ SETUP := deploy/setup.sh
 PROTOS := $(sort $(wildcard protos/kite/v1/*.proto))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup proto fmt lint type check test demo stop restart clean bench sim chaos docs pins
+.PHONY: help setup proto fmt lint type check test demo stop restart clean bench sim chaos overload docs pins
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ chaos: ## kill, freeze and restart services and hosts while users work, then aud
 	@$(if $(filter-out 0,$(or $(HOSTS),2)),deploy/preflight.sh)
 	@$(SETUP) base demo test $(if $(filter-out 1,$(or $(REGISTRIES),1)),wire)
 	@$(PY) -m tests.chaos --seconds $(or $(SECONDS),60) --seed '$(SEED)' --hosts $(or $(HOSTS),2) --registries $(or $(REGISTRIES),1)
+
+overload: ## many create at once against a throttled EC2; CLUSTERS=200 CROWD=20
+	@$(SETUP) base demo
+	@$(PY) -m tests.overload --clusters $(or $(CLUSTERS),200) --users $(or $(CROWD),20)
 
 pins: ## write deploy/constraints.txt from .venv, after its tests passed
 	@deploy/pins.sh

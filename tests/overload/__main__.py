@@ -1,0 +1,43 @@
+"""`python -m tests.overload --users 20 --clusters 200`: a table; exit 1 when a bar is missed."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tests.overload.judge import faults
+from tests.overload.run import overload
+
+
+def main(
+    *,
+    users: Annotated[int, typer.Option(min=1, help="Who create at once.")] = 20,
+    clusters: Annotated[int, typer.Option(min=1, help="Clusters of all of them.")] = 200,
+) -> None:
+    for name in [n for n in os.environ if n.startswith("KITE_") and not n.startswith("KITE_TEST_")]:
+        del os.environ[name]  # this run has settings of its own
+    console = Console(highlight=False, soft_wrap=True)
+    folder = Path(tempfile.mkdtemp(prefix="kite-overload-"))
+    console.print(f"overload: {clusters} clusters by {users} users; logs in {folder}")
+    outcome = overload(folder, users=users, clusters=clusters)
+    table = Table("what", "figure")
+    for what, seconds in outcome.seconds.items():
+        table.add_row(f"{what} after", f"{seconds} s")
+    table.add_row("operations", ", ".join(f"{n} {word}" for word, n in outcome.ended.items()))
+    table.add_row("EC2 calls, throttled", f"{outcome.calls}, {outcome.refused}")
+    for name, most in outcome.most.items():
+        table.add_row(f"memory of {name}", f"{outcome.before[name]} → {most} MiB")
+    console.print(table)
+    found = faults(outcome)
+    for one in found:
+        console.print(f"[red]{one}[/]")
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    typer.run(main)
