@@ -32,7 +32,7 @@ def uri_by(relay, *, retry=False):
     return (
         f"mongodb://127.0.0.1:{relay.port}/?directConnection=true&serverMonitoringMode=poll"
         f"&heartbeatFrequencyMS=500&retryWrites={str(retry).lower()}"
-        f"&retryReads={str(retry).lower()}&timeoutMS=700"
+        f"&retryReads={str(retry).lower()}&timeoutMS=1000"
     )
 
 
