@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,8 @@ def living():
             SLEEP, env={"PATH": "/usr/bin:/bin", "HOME": str(home)}, start_new_session=True
         )
         started.append(process)
+        while not Path(f"/proc/{process.pid}/environ").read_bytes():
+            pass  # it is still becoming `sh`
         return process
 
     yield start
