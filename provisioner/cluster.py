@@ -26,7 +26,16 @@ from provisioner.plan import (
 )
 from provisioner.record import Address, AddressMode, Intent, Node, NodeState, Record, Role
 from provisioner.removal import ADDRESS_ASKED, remove
-from provisioner.sight import GROUP_MISSING, INSTALLED, NO_CAPACITY, group_ids, life, met_at, saw
+from provisioner.sight import (
+    GROUP_MISSING,
+    INSTALLED,
+    NO_CAPACITY,
+    PLACE_MISSING,
+    group_ids,
+    life,
+    met_at,
+    saw,
+)
 
 _GROWING = frozenset({Life.STARTING, Life.LOADING, Life.REPLACING})
 _RECOVERABLE = frozenset({"CLOUD_PERMISSION"})
@@ -155,6 +164,9 @@ def _step(node: Node, here: Life, word: Saw, facts: Facts, now: int) -> Step:
     found = step(here, word)
     if nodes.late(node, here, found, now):
         found = step(here, word, late=True)
+    if word is Saw.REFUSED and found.to is Life.FAILED and node.reason == PLACE_MISSING:
+        why = "EC2 does not know the image or the subnet that launches name"
+        return replace(found, why=why, reason=PLACE_MISSING)
     return nodes.with_causes(found, word, node, facts)
 
 

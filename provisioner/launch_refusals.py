@@ -15,7 +15,7 @@ from kite.refusals import TOKEN_MISMATCH, TOKEN_OVER, gone
 from provisioner import nodes
 from provisioner.limits import Limits, Wait
 from provisioner.record import Node
-from provisioner.sight import GROUP_MISSING, NO_CAPACITY
+from provisioner.sight import GROUP_MISSING, NO_CAPACITY, PLACE_MISSING
 
 USER_DATA_CHANGED = "USER_DATA_CHANGED"
 FOR_GOOD = (CloudRefused, OverLimit, AlreadyExists, InvalidRequest, Forbidden)
@@ -25,6 +25,12 @@ def group_missing(error: KiteError) -> bool:
     """EC2 does not know (yet, or any more) a security group of the launch."""
     code = error.context.get("aws-code", "")
     return code.startswith(("InvalidGroup", "InvalidSecurityGroup")) and gone(code)
+
+
+def place_missing(error: KiteError) -> bool:
+    """EC2 does not know the image or subnet of the launch any more: it was found a while ago."""
+    code = error.context.get("aws-code", "")
+    return code.startswith(("InvalidAMIID", "InvalidSubnetID")) and code != "InvalidAMIID.Malformed"
 
 
 def after_refusal(
@@ -42,14 +48,14 @@ def after_refusal(
     its token: an earlier one, whose answer was lost, may have made one. `overdue`: this try was
     made when its groups had been missing for long enough.
     """
-    if isinstance(error, NoCapacity):
-        return _no_capacity(node, limits, now)
-    if error.reason == USER_DATA_CHANGED:
-        return replace(node, retiring=True, reason=error.reason, why=error.description)
-    if error.context.get("aws-code", "") in TOKEN_OVER:
-        return _used_up(node, now)
+    if reason := _nothing_made(error, first=first):
+        return _next_offer(node, reason, limits, now)
     if group_missing(error):
         return _missing(node, error, limits, now, overdue=overdue)
+    if reason := _cannot_be_repeated(error):
+        return replace(node, retiring=True, reason=reason, why=error.description)
+    if error.context.get("aws-code", "") in TOKEN_OVER:
+        return _used_up(node, now)
     if not isinstance(error, FOR_GOOD):
         return node
     # A mismatch says that the token was used before, whatever we remember of it.
@@ -74,12 +80,26 @@ def _missing(node: Node, error: KiteError, limits: Limits, now: int, *, overdue:
     return replace(node, reason=GROUP_MISSING, deadline_ms=deadline)
 
 
-def _no_capacity(node: Node, limits: Limits, now: int) -> Node:
+def _nothing_made(error: KiteError, *, first: bool) -> str:
+    """The reason when no machine can have come of it and another offer may do; else empty."""
+    if isinstance(error, NoCapacity):
+        return NO_CAPACITY
+    return PLACE_MISSING if first and place_missing(error) else ""
+
+
+def _cannot_be_repeated(error: KiteError) -> str:
+    """The reason when what is frozen can never be sent again; an earlier try may have worked."""
+    if place_missing(error):
+        return PLACE_MISSING
+    return error.reason if error.reason == USER_DATA_CHANGED else ""
+
+
+def _next_offer(node: Node, reason: str, limits: Limits, now: int) -> Node:
     """The intent stays to say which offer comes next, without its token: nothing was made."""
-    first = node.reason != NO_CAPACITY
+    first = node.reason != reason
     deadline = now + limits.waits_ms[Wait.CAPACITY] if first else node.deadline_ms
     intent = replace(node.intent, client_token="") if node.intent else None
-    return replace(node, intent=intent, reason=NO_CAPACITY, deadline_ms=deadline)
+    return replace(node, intent=intent, reason=reason, deadline_ms=deadline)
 
 
 def _used_up(node: Node, now: int) -> Node:

@@ -9,6 +9,7 @@ from provisioner.record import AddressMode, Node, NodeState, Record, Role
 INSTALLED = "installed"
 NO_CAPACITY = "INSUFFICIENT_CAPACITY"
 GROUP_MISSING = "SECURITY_GROUP_MISSING"
+PLACE_MISSING = "IMAGE_OR_SUBNET_MISSING"
 # Failures of an install that another run on the same machine may not meet again.
 PASSING = frozenset({"UNREACHABLE", "PACKAGE_UNAVAILABLE", "RUNNER_FAILED", "CANCELLED"})
 

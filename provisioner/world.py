@@ -15,6 +15,7 @@ from provisioner.ec2.see import Finder
 from provisioner.facts import Answer, Done, Facts, InstanceFact, Leftovers, Outcome, Site
 from provisioner.groups import Groups
 from provisioner.installs import Installs
+from provisioner.launch_refusals import place_missing
 from provisioner.plan import (
     Action,
     Allocate,
@@ -151,6 +152,8 @@ class Ec2World:
         try:
             return await self._act(record, action)
         except KiteError as failed:
+            if isinstance(action, Launch) and place_missing(failed):
+                self._site = None
             return failed
 
     async def _act(self, record: Record, action: Action) -> Outcome:

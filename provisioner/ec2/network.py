@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from kite.errors import CloudRefused
+from kite.errors import CloudRefused, KiteError
 from provisioner.ec2.client import Ec2
 from provisioner.facts import Place, Reach, Site
 from provisioner.status import dns_suffix
@@ -67,9 +67,9 @@ async def _image(ec2: Ec2, wanted: Wanted) -> dict[str, Any]:
             {"Name": "architecture", "Values": ["x86_64"]},
         ]
         asked = {"Owners": [CANONICAL], "Filters": filters}
-    images = (await ec2.call("DescribeImages", asked)).get("Images", [])
+    name = "KITE_PROVISIONER_IMAGE_ID" if wanted.image_id else "KITE_PROVISIONER_IMAGE_NAME"
+    images = (await _ask(ec2, "DescribeImages", asked, name)).get("Images", [])
     if not images:
-        name = "KITE_PROVISIONER_IMAGE_ID" if wanted.image_id else "KITE_PROVISIONER_IMAGE_NAME"
         raise _bad(name, "names no image in this region")
     newest: dict[str, Any] = max(images, key=lambda i: (i.get("CreationDate", ""), i["ImageId"]))
     return newest
@@ -80,13 +80,26 @@ async def _subnets(ec2: Ec2, wanted: Wanted) -> list[dict[str, Any]]:
         asked: dict[str, Any] = {"SubnetIds": list(wanted.subnet_ids)}
     else:
         asked = {"Filters": [{"Name": "default-for-az", "Values": ["true"]}]}
-    subnets: list[dict[str, Any]] = (await ec2.call("DescribeSubnets", asked)).get("Subnets", [])
+    name = "KITE_PROVISIONER_SUBNETS"
+    answer = await _ask(ec2, "DescribeSubnets", asked, name)
+    subnets: list[dict[str, Any]] = answer.get("Subnets", [])
     if not subnets:
-        raise _bad("KITE_PROVISIONER_SUBNETS", "is empty and the account has no default subnet")
+        raise _bad(name, "is empty and the account has no default subnet")
     order = {subnet_id: at for at, subnet_id in enumerate(wanted.subnet_ids)}
     return sorted(
         subnets, key=lambda s: (order.get(s["SubnetId"], 0), s["AvailabilityZone"], s["SubnetId"])
     )
+
+
+async def _ask(ec2: Ec2, action: str, asked: dict[str, Any], setting: str) -> dict[str, Any]:
+    """The answer; an id that EC2 does not know is told by the setting it came from."""
+    try:
+        return await ec2.call(action, asked)
+    except KiteError as failed:
+        code = failed.context.get("aws-code", "")
+        if code.startswith(("InvalidAMIID", "InvalidSubnet")):
+            raise _bad(setting, f"does not fit: {failed.description}") from failed
+        raise
 
 
 def _bad(setting: str, what: str) -> CloudRefused:

@@ -273,6 +273,8 @@ async def test_an_image_found_by_name(strict_ec2, ec2, ground):
 
 @pytest.mark.parametrize(("more", "name"), [
     ({"image_id": "", "image_name": "nothing-*"}, "KITE_PROVISIONER_IMAGE_NAME"),
+    ({"image_id": "ami-0123456789abcdef0"}, "KITE_PROVISIONER_IMAGE_ID does not fit: .*ami-0123"),
+    ({"subnet_ids": ("subnet-0123456789abcdef0",)}, "KITE_PROVISIONER_SUBNETS does not fit: "),
 ])  # fmt: skip
 async def test_settings_that_name_nothing(strict_ec2, ec2, ground, more, name):
     with pytest.raises(CloudRefused, match=name) as refused:

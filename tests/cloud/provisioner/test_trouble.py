@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from localcloud.strict.faults import Fault, Kind
@@ -108,7 +110,7 @@ async def test_no_capacity_anywhere(house):
 @pytest.mark.parametrize(("code", "reason"), [
     ("VcpuLimitExceeded", "QUOTA_EXCEEDED"),
     ("UnauthorizedOperation", "CLOUD_PERMISSION"),
-    ("InvalidAMIID.NotFound", "CLOUD_REFUSED"),
+    ("InvalidParameterValue", "CLOUD_REFUSED"),
 ])  # fmt: skip
 @pytest.mark.parametrize("tuned", [{"provisioner_unseen_seconds": 1}])
 async def test_a_launch_refused_for_good(house, code, reason):
@@ -205,6 +207,32 @@ async def test_groups_still_in_use_are_waited_for(house):
     assert house.left() == NOTHING
 
 
+async def test_what_holds_a_group_is_named_and_waited_for(house, ground):
+    """F20: somebody put a machine of their own into the whitelist group."""
+    await house.create()
+    cluster = await house.until("RUNNING")
+    group = next(g for g in cluster.status.security_groups if g.kind == "whitelist")
+    somebody = house.strict.client()
+    stranger = somebody.run_instances(
+        ImageId=ground.image, InstanceType="t3.micro", MinCount=1, MaxCount=1,
+        SubnetId=ground.subnets[0], SecurityGroupIds=[group.group_id],
+    )["Instances"][0]  # fmt: skip
+    await house.delete()
+    (interface,) = stranger["NetworkInterfaces"]
+
+    async def told():
+        found = {c.type: c for c in (await house.get()).status.conditions}
+        return found.get("GroupsDropped")
+
+    async with asyncio.timeout(15):
+        while not (condition := await told()):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert (condition.ok, condition.reason) == (False, "GROUPS_IN_USE")
+    assert interface["NetworkInterfaceId"] in condition.description
+    somebody.terminate_instances(InstanceIds=[stranger["InstanceId"]])
+    await house.until("DELETED", seconds=40)
+
+
 async def test_deleted_at_once(house):
     await house.create()
     await house.delete()
@@ -217,6 +245,26 @@ async def test_a_base_group_dropped_meanwhile_is_made_anew(house):
     await house.create()
     await house.until("RUNNING")
     assert len(house.machines()) == 1
+
+
+@pytest.mark.parametrize("code", ["InvalidAMIID.NotFound", "InvalidSubnetID.NotFound"])
+async def test_an_image_or_subnet_that_went_meanwhile_is_found_anew(house, code):
+    """Both are found once per process, which may live for months."""
+    fault(house, Kind.ERROR, "RunInstances", code=code)
+    await house.create()
+    await house.until("RUNNING")
+    assert house.strict.api.calls.count("DescribeImages") == 2
+    assert len(house.machines()) == 1
+
+
+async def test_an_image_that_is_gone_for_good_is_told(house):
+    """Nothing is launched; as soon as the setting names one that exists it goes on."""
+    house.ec2.deregister_image(ImageId=house.settings.provisioner_image_id)
+    await house.create()
+    async with asyncio.timeout(15):
+        while "BAD_SETTING" not in {c.reason for c in (await house.get()).status.conditions}:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert "RunInstances" not in house.writes()
 
 
 async def test_what_a_lost_process_left_under_the_tags_goes_with_the_cluster(house):

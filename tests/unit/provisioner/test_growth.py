@@ -19,7 +19,7 @@ from provisioner.plan import (
 )
 from provisioner.record import Address, AddressMode, ClusterState, NodeState, Role, Spec
 from provisioner.removal import ADDRESS_ASKED
-from provisioner.sight import GROUP_MISSING, NO_CAPACITY
+from provisioner.sight import GROUP_MISSING, NO_CAPACITY, PLACE_MISSING
 from provisioner.status import with_condition
 from tests.unit.provisioner.shapes import (
     ADDRESS,
@@ -179,6 +179,14 @@ def test_a_wait_with_an_end_of_its_own_does_not_begin_anew(reason):
     n = node(intent=intent(), why=ASKING, deadline_ms=NOW, reason=reason)
     found = plan(record(n), facts())
     assert (only(found).reason, only(found).deadline_ms) == (reason, NOW)
+
+
+def test_an_image_that_stays_missing_is_told_in_the_end():
+    refused = intent(client_token="", decided_at_ms=NOW - MINUTE)
+    n = node(intent=refused, why=ASKING, deadline_ms=NOW, reason=PLACE_MISSING)
+    found = plan(record(n), facts())
+    assert (only(found).state, only(found).reason) == (S.FAILED, PLACE_MISSING)
+    assert "image" in only(found).why
 
 
 def test_the_slowness_is_over_with_the_machine():

@@ -36,7 +36,7 @@ from provisioner.removal import (
     GROUPS_DROPPED,
     WHITELIST_CLOSED,
 )
-from provisioner.sight import GROUP_MISSING, NO_CAPACITY
+from provisioner.sight import GROUP_MISSING, NO_CAPACITY, PLACE_MISSING
 from provisioner.status import CLOUD_ANSWERS
 from tests.unit.provisioner.shapes import (
     ADDRESS,
@@ -155,7 +155,7 @@ def test_capacity_refused_for_a_node_without_intent():
     ("VcpuLimitExceeded", "QUOTA_EXCEEDED"),
     ("UnauthorizedOperation", "CLOUD_PERMISSION"),
     ("IdempotentParameterMismatch", "LAUNCH_PARAMETERS_CHANGED"),
-    ("InvalidAMIID.NotFound", "CLOUD_REFUSED"),
+    ("InvalidParameterValue", "CLOUD_REFUSED"),
 ])  # fmt: skip
 def test_a_refusal_for_good_fails_and_still_looks_for_a_machine(code, reason):
     found = learn(record(ASKED), LAUNCH, refusal(code))
@@ -184,6 +184,21 @@ def test_a_missing_group_is_made_anew_and_waited_for_a_minute(code):
     assert only(again) == only(first)  # the try was begun within the minute
     last = learn(again, replace(LAUNCH, overdue=True), refusal(code), NOW + 501 * SECOND)
     assert (only(last).state, only(last).reason) == (S.FAILED, GROUP_MISSING)
+
+
+@pytest.mark.parametrize("code", ["InvalidAMIID.NotFound", "InvalidSubnetID.NotFound"])
+def test_a_missing_image_or_subnet_means_the_next_offer_when_nothing_can_have_been_made(code):
+    fresh = replace(LAUNCH, fresh=True)
+    found = only(learn(record(ASKED), fresh, refusal(code)))
+    assert (found.state, found.reason, found.retiring) == (S.STARTING, PLACE_MISSING, False)
+    assert found.intent == intent(client_token="")
+    assert found.deadline_ms == NOW + 10 * MINUTE
+    again = replace(found, intent=ASKED.intent)
+    later = only(learn(record(again), fresh, refusal(code), NOW + MINUTE))
+    assert later.deadline_ms == found.deadline_ms
+    repeated = only(learn(record(ASKED), LAUNCH, refusal(code)))
+    assert (repeated.reason, repeated.retiring) == (PLACE_MISSING, True)
+    assert repeated.intent == ASKED.intent
 
 
 # other refusals ---------------------------------------------------------------------------------
