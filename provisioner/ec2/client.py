@@ -16,6 +16,7 @@ from kite import crash, refusals
 from kite.buckets import Buckets
 from kite.clock import Clock
 from kite.errors import CloudThrottled, DeadlinePassed, Internal, KiteError, Unavailable
+from provisioner.ec2.lean import lean, moment
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
@@ -26,6 +27,7 @@ CONNECT_SECONDS, READ_SECONDS, THREADS = 2, 10, 16
 def build(region: str, endpoint: str) -> "EC2Client":
     """One session, one client. Slow (imports, endpoint data): call it off the event loop."""
     import boto3
+    import botocore.session
     from botocore.config import Config
 
     config = Config(
@@ -34,8 +36,10 @@ def build(region: str, endpoint: str) -> "EC2Client":
         max_pool_connections=THREADS,
         retries={"mode": "standard", "total_max_attempts": 1},
     )
-    session = boto3.Session(region_name=region)
-    return session.client("ec2", config=config, endpoint_url=endpoint or None)
+    core = botocore.session.get_session()
+    core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
+    session = boto3.Session(region_name=region, botocore_session=core)
+    return lean(session.client("ec2", config=config, endpoint_url=endpoint or None))
 
 
 class Ec2:
