@@ -9,7 +9,9 @@ from provisioner.ec2.client import Ec2
 from provisioner.facts import Place, Reach, Site
 from provisioner.status import dns_suffix
 
-CANONICAL = "099720109477"  # owner of Ubuntu's images (Ubuntu docs, "Find Ubuntu images on AWS")
+# Owner of Ubuntu's images by partition (Ubuntu docs, "Find Ubuntu images on AWS").
+CANONICAL = "099720109477"
+CANONICAL_ELSEWHERE = {"cn-": "837727238323", "us-gov-": "513442679011"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,12 @@ async def find(ec2: Ec2, wanted: Wanted) -> Found:
     return Found(site, image.get("RootDeviceName") or "/dev/sda1")
 
 
+def canonical(region: str) -> str:
+    """The account that publishes Ubuntu's images in this region."""
+    owners = (o for start, o in CANONICAL_ELSEWHERE.items() if region.startswith(start))
+    return next(owners, CANONICAL)
+
+
 async def _image(ec2: Ec2, wanted: Wanted) -> dict[str, Any]:
     if wanted.image_id:
         asked: dict[str, Any] = {"ImageIds": [wanted.image_id]}
@@ -66,7 +74,7 @@ async def _image(ec2: Ec2, wanted: Wanted) -> dict[str, Any]:
             {"Name": "state", "Values": ["available"]},
             {"Name": "architecture", "Values": ["x86_64"]},
         ]
-        asked = {"Owners": [CANONICAL], "Filters": filters}
+        asked = {"Owners": [canonical(wanted.region)], "Filters": filters}
     name = "KITE_PROVISIONER_IMAGE_ID" if wanted.image_id else "KITE_PROVISIONER_IMAGE_NAME"
     images = (await _ask(ec2, "DescribeImages", asked, name)).get("Images", [])
     if not images:

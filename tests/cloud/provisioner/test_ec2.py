@@ -271,6 +271,23 @@ async def test_an_image_found_by_name(strict_ec2, ec2, ground):
     assert found.site.image_id.startswith("ami-")
 
 
+@pytest.mark.parametrize(("region", "owner"), [
+    ("us-east-1", "099720109477"), ("cn-northwest-1", "837727238323"),
+    ("us-gov-west-1", "513442679011"),
+])  # fmt: skip
+async def test_images_of_another_partition_have_another_owner(ground, region, owner):
+    asked = []
+
+    class Door:
+        async def call(self, action, parameters):
+            asked.append(parameters.get("Owners"))
+            return {"Images": [], "Subnets": []}
+
+    with pytest.raises(CloudRefused, match="KITE_PROVISIONER_IMAGE_NAME"):
+        await network._image(Door(), wanted(ground, image_id="", region=region))
+    assert asked == [[owner]]
+
+
 @pytest.mark.parametrize(("more", "name"), [
     ({"image_id": "", "image_name": "nothing-*"}, "KITE_PROVISIONER_IMAGE_NAME"),
     ({"image_id": "ami-0123456789abcdef0"}, "KITE_PROVISIONER_IMAGE_ID does not fit: .*ami-0123"),
