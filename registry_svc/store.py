@@ -112,7 +112,7 @@ class Store(Access):
     def changed_since(self, since_ms: int) -> list[Record]:
         return self._records({"changed-at": {"$gte": since_ms}})
 
-    def _records(self, query: dict[str, object], **how: Any) -> list[Record]:
+    def _records(self, query: Mapping[str, object], **how: Any) -> list[Record]:
         found = self._many(self._engine.bound.clusters, query, **how)
         return [packing.unpack_record(document) for document in found]
 

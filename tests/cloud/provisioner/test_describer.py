@@ -80,9 +80,7 @@ def test_any_number_of_clusters_costs_one_call_a_tick(clusters):
         describer = Describer(door)
         await asyncio.gather(
             *(
-                keep_asking(
-                    describer, [f"i-{n}"], every=0.3, seconds=6, offset=0.3 * n / clusters
-                )
+                keep_asking(describer, [f"i-{n}"], every=0.3, seconds=6, offset=0.3 * n / clusters)
                 for n in range(clusters)
             )
         )
