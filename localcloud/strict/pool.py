@@ -51,7 +51,7 @@ class AddressPool:
             return False
         if address in self._freed:
             self._freed.remove(address)
-        elif number >= self._fresh:
+        else:
             self._claimed.add(address)
         self._taken.add(address)
         return True

@@ -46,3 +46,18 @@ def test_nothing_is_given_twice_or_lost(steps):
             pool.keep_only(set(used))
     assert len(set(used)) == len(used)
     assert pool.free + len(used) == 6
+
+
+def test_what_is_no_address_cannot_be_claimed():
+    assert not AddressPool(SMALL).claim("nonsense")
+
+
+def test_a_claimed_address_is_passed_over_and_comes_back():
+    pool = AddressPool(SMALL)
+    assert pool.claim("198.18.88.1")
+    assert pool.take() == "198.18.88.2"
+    pool.give("198.18.88.2")
+    pool.give("198.18.88.2")  # not taken any more
+    assert pool.claim("198.18.88.2")
+    assert pool.free == 4
+    assert pool.take() == "198.18.88.3"

@@ -1,6 +1,7 @@
 """Tokens, user data, offers, backoff: small and exact."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -14,6 +15,7 @@ from provisioner.facts import Place
 from provisioner.offers import Offer
 from provisioner.tokens import token
 from provisioner.user_data import host_key, login_key, user_data, user_data_hash
+from tests.unit.provisioner import shapes
 
 SECRET = "0123456789abcdef"
 ids = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=2, max_size=16)
@@ -113,3 +115,11 @@ def test_failures_wait_longer_but_never_too_long(failures, chance):
     wait = backoff.after_failures(failures, chance)
     assert 0 < wait <= backoff.LONGEST_MS
     assert wait >= min(backoff.LONGEST_MS, 250 * 2 ** min(failures, 10)) // 2
+
+
+def test_a_new_wish_leaves_what_was_seen():
+    ours = shapes.record(shapes.node(), generation=1)
+    stored = replace(ours, nodes=(), generation=2, operation_id="op-2", whitelist_revision=7)
+    wished = ours.wished(stored)
+    assert (wished.generation, wished.operation_id, wished.whitelist_revision) == (2, "op-2", 7)
+    assert wished.nodes == ours.nodes
