@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from whitelist_svc.report import Line, State
 from whitelist_svc.rules import Accepted, Policy, Wished
 
 _log = logs.get(__name__)
+PATIENCE_SECONDS = 20.0  # shorter than the deadline of whoever calls
 _SHOWN_RULES = 20  # a failure travels in call metadata, which takes 8 KiB
 _RESTORED = "The whitelist before is in force; nothing has changed"
 _RESTORING = "The whitelist before is being restored"
@@ -53,13 +55,21 @@ class Whitelists:
     """Users' side of the service."""
 
     def __init__(
-        self, records: Records, follower: Follower, clock: Clock, *, policy: Policy
+        self,
+        records: Records,
+        follower: Follower,
+        clock: Clock,
+        *,
+        policy: Policy,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._records = records
         self._follower = follower
         self._clock = clock
         self._policy = policy
+        self._patience = patience
         self._first = Locks()
+        self._applying: set[asyncio.Task[Answer]] = set()
 
     def check(self, wished: Sequence[Wished], *, allow_public: bool) -> Accepted:
         """Judge only; raises as `rules.accept` does."""
@@ -86,6 +96,8 @@ class Whitelists:
     async def set(self, ask: Ask) -> Answer:
         """Judge, store as the wish, apply, read back, record.
 
+        A change that EC2 keeps waiting is answered before it ends, as being applied.
+
         Raises:
             InvalidRequest, Forbidden: the list cannot be accepted; nothing was changed.
             NotFound: NO_SUCH_CLUSTER.
@@ -100,8 +112,29 @@ class Whitelists:
         if not before.wanted:
             raise cluster_deleting()
         stored, ours = await self._store(before, accepted, ask)
+        unset = ours and _first(before, stored)
+        applying = asyncio.create_task(
+            self._apply(before, stored, accepted, ask, started, unset=unset)
+        )
+        self._applying.add(applying)
+        applying.add_done_callback(self._applying.discard)
+        await asyncio.wait({applying}, timeout=self._patience)
+        if applying.done():
+            return applying.result()
+        applying.add_done_callback(_ended_late)
+        return _under_way(stored, accepted)
+
+    async def _apply(
+        self,
+        before: Cluster,
+        stored: Cluster,
+        accepted: Accepted,
+        ask: Ask,
+        started: int,
+        *,
+        unset: bool,
+    ) -> Answer:
         try:
-            unset = ours and _first(before, stored)
             in_force = await self._follower.follow(stored, unset=unset)
         except NotFound:
             raise
@@ -110,6 +143,10 @@ class Whitelists:
             await self._record(stored, ask, started, str(told.description), told.reason)
             raise told from failed
         return await self._answer(in_force, accepted, ask, started)
+
+    async def settle(self) -> None:
+        """Wait for changes whose callers were answered before they ended."""
+        await asyncio.gather(*self._applying, return_exceptions=True)
 
     async def _store(self, before: Cluster, accepted: Accepted, ask: Ask) -> tuple[Cluster, bool]:
         """The cluster with the wish, and whether it was stored by this very call."""
@@ -219,6 +256,25 @@ def _first(before: Cluster, stored: Cluster) -> bool:
     """Whether this is the first list ever: what was never set holds nothing."""
     born = before.revision <= 1 and not before.entries
     return born and bool(stored.entries) and stored.revision == before.revision + 1
+
+
+def _ended_late(task: asyncio.Task[Answer]) -> None:
+    """The caller was answered before: besides the recorded operation, this is all that tells."""
+    if not task.cancelled() and isinstance(failed := task.exception(), KiteError):
+        _log.warning("a change failed late", reason=failed.reason, description=failed.description)
+
+
+def _under_way(stored: Cluster, accepted: Accepted) -> Answer:
+    """The wish is stored; EC2 has not taken all of it yet."""
+    notices = [report.OPEN_CONNECTIONS, *([report.PUBLIC] if accepted.public else [])]
+    return Answer(
+        lines=tuple(Line(entry, "", State.AUTHORIZING) for entry in stored.entries),
+        revision=stored.revision,
+        operation=operation_pb2.Operation(),
+        granted=0,
+        revoked=0,
+        notices=(*notices, report.BEING_APPLIED),
+    )
 
 
 def _changed(now: int, expected: int) -> Conflict:

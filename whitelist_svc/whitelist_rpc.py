@@ -130,6 +130,7 @@ class WhitelistRpc(whitelist_pb2_grpc.WhitelistServiceServicer):
     async def settle(self) -> None:
         """Wait for changes whose callers have gone."""
         await asyncio.gather(*self._running, return_exceptions=True)
+        await self._whitelists.settle()
 
 
 def _words(blockers: tuple[str, ...]) -> str:
