@@ -111,12 +111,19 @@ class StrictFront(PlainFront):
         met = self._faults.meeting(call, self._zone(call))
         for fault in met:
             self._before(fault)
-        reply = self._with_rules(call)
+        reply = self._answered(call)
         if call.action in FIREWALL and reply.code == "OK":
             self.enforce()
         for fault in met:
             self._after(fault, call, reply)
         return reply
+
+    def _answered(self, call: Call) -> Reply:
+        """A refusal is an answer too: it can be lost or late like any other."""
+        try:
+            return self._with_rules(call)
+        except Refusal as refusal:
+            return refusal_reply(refusal)
 
     def _zone(self, call: Call) -> str:
         """Where a launch would go; of no interest without faults."""

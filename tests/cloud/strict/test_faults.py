@@ -41,6 +41,15 @@ def test_nine_lost_replies_still_make_one_instance(strict_ec2):
     assert len(instances(ec2)) == 1
 
 
+def test_a_refusal_can_be_lost_too(strict_ec2):
+    ec2 = strict_ec2.client()
+    strict_ec2.api.faults.add(Fault(Kind.LOST_REPLY, action="RunInstances"))
+    with pytest.raises(CUT):
+        launch(ec2, InstanceType="no.such")
+    with refused("InvalidParameterValue"):
+        launch(ec2, InstanceType="no.such")
+
+
 def test_a_reset_comes_before_the_effect(strict_ec2):
     ec2 = strict_ec2.client()
     strict_ec2.api.faults.add(Fault(Kind.RESET, action="RunInstances"))
