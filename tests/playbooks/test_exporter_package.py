@@ -44,6 +44,23 @@ def test_the_distribution_s_exporter_is_installed_and_answers(bare, packages, by
     assert by_hand(bare, "install.yml", **WANTED).changed(bare.host.token) == 0
 
 
+def test_a_package_lock_held_by_somebody_else_is_waited_for(bare, packages, by_hand):
+    """As by the first update of a fresh image, which is never killed."""
+    point(bare, packages)
+    bare.shell("sudo apt-get update")
+    hold = (
+        "import fcntl, time; lock = open('/var/lib/dpkg/lock-frontend', 'w');"
+        " fcntl.lockf(lock, fcntl.LOCK_EX); time.sleep(15); open('/run/let-go', 'w').close()"
+    )
+    bare.shell(f'sudo systemd-run --collect python3 -c "{hold}"')
+
+    played = by_hand(bare, "install.yml", **WANTED)
+
+    assert played.code == 0, played.text
+    installed = "/var/lib/dpkg/info/prometheus-node-exporter.list"
+    assert bare.shell(f"sudo find {installed} -newer /run/let-go") == installed
+
+
 def test_a_package_mirror_that_is_gone_is_a_failure_with_its_reason(bare, by_hand):
     point(bare, "http://127.0.0.1:9/none")
 
