@@ -28,7 +28,7 @@ OUTSIDE = frozenset(
         "KITE_USER",
     }
 )
-OUTSIDE_PREFIXES = ("KITE_TEST_", "KITE_DEMO_", "KITE_LOCALCLOUD_", "KITE_CRASH_")
+OUTSIDE_PREFIXES = ("KITE_TEST_", "KITE_BENCH_", "KITE_DEMO_", "KITE_LOCALCLOUD_", "KITE_CRASH_")
 
 
 class Common(BaseModel):

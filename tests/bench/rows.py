@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 OUT = Path(".run/bench.json")
@@ -22,7 +23,8 @@ class Row:
 
     @property
     def ok(self):
-        return self.figure is not None and (self.must is None or self.figure <= self.must)
+        """A row without a bar cannot miss it; a bar that was not measured is not kept."""
+        return self.must is None or (self.figure is not None and self.figure <= self.must)
 
     def as_json(self):
         return asdict(self) | {"ok": self.ok}
@@ -38,10 +40,20 @@ def show(rows):
     for name in ("row", "what", "figure", "must", "stretch", ""):
         table.add_column(name, justify="left" if name in {"row", "what", ""} else "right")
     for row in rows:
-        stretch = row.stretch is not None and row.ok and row.figure <= row.stretch
-        verdict = ("[bold green]stretch" if stretch else "[green]ok") if row.ok else "[red]missed"
-        table.add_row(row.id, row.what, *map(_short, (row.figure, row.must, row.stretch)), verdict)
+        figures = map(_short, (row.figure, row.must, row.stretch))
+        table.add_row(row.id, escape(row.what), *figures, _verdict(row))
     Console(width=150).print(table)
+
+
+def _verdict(row):
+    if row.figure is None:
+        return "[red]not run" if row.must is not None else "not run"
+    if row.must is None:
+        return ""
+    if not row.ok:
+        return "[red]missed"
+    reached = row.stretch is not None and row.figure <= row.stretch
+    return "[bold green]stretch" if reached else "[green]ok"
 
 
 def _short(number):
