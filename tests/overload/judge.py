@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.overload.run import Outcome
 
 MIB_AT_MOST = {"registry": 96, "provisioner": 128, "whitelist": 64, "bff": 64}
-"""How much a service may grow by, 200 clusters at a time; measured is about half."""
+"""How much a service may grow by, 200 clusters at a time; measured: 30, 37, 19 and 13."""
 
 
 def faults(outcome: Outcome) -> list[str]:

@@ -1,9 +1,12 @@
 """A crowd creates at once against a throttled EC2; `make overload` is the larger form."""
 
+from collections import Counter
+
 import pytest
 
+from tests.overload.crowd import Crowd
 from tests.overload.judge import faults
-from tests.overload.run import overload
+from tests.overload.run import Outcome, overload
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -12,3 +15,36 @@ def test_a_crowd_is_served_and_nobody_hears_of_limits(tmp_path):
     outcome = overload(tmp_path, users=8, clusters=16)
     assert faults(outcome) == []
     assert outcome.ended["succeeded"] == 16  # nothing but limits stood in the way
+
+
+def well() -> Outcome:
+    document = {"milvus-name": "cats", "status": "running", "reason": ""}
+    return Outcome(
+        ended=Counter(succeeded=1),
+        deleted=Counter(succeeded=1),
+        documents=[document],
+        crowd=Crowd("", 1, 1),
+        before={"bff-1": 70.0},
+        most={"bff-1": 80.0},
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda o: o.crowd.strange.append("500"), "should not be"),
+        (lambda o: o.crowd.throttled.append("x"), "throttled"),
+        (lambda o: o.ended.clear(), "not 1 of them"),
+        (lambda o: o.documents[0].update(status="loading"), "without a reason"),
+        (lambda o: o.documents[0].update(status="failed"), "without a reason"),
+        (lambda o: o.deleted.clear(), "deletions"),
+        (lambda o: o.left.append("i-1"), "left in EC2"),
+        (lambda o: o.most.update({"bff-1": 700.0}), "grew by"),
+    ],
+)
+def test_the_judge_sees_it(change, told):
+    outcome = well()
+    assert faults(outcome) == []
+    change(outcome)
+    (found,) = faults(outcome)
+    assert told in found
