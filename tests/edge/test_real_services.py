@@ -21,6 +21,7 @@ from kite.v1 import (
 )
 from tests.edge import cases, catalogue, http
 from tests.worlds.joined import joined
+from tests.worlds.no_machines import no_machines
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 USERS = itertools.count()
@@ -30,6 +31,7 @@ A = {"source-ip": "115.236.166.154/32", "port-type": "miluvs-port"}
 @dataclass
 class Real:
     port: int
+    registry_at: str
     controller: controller_pb2_grpc.ControllerServiceAsyncStub
     registry: registry_pb2_grpc.RegistryServiceAsyncStub
 
@@ -54,6 +56,7 @@ async def real(tmp_path_factory, ec2: str) -> AsyncIterator[Real]:
         channel = connect(served.registry, name="registry")
         yield Real(
             served.port,
+            served.registry,
             controller_pb2_grpc.ControllerServiceStub(channel),
             registry_pb2_grpc.RegistryServiceStub(channel),
         )
@@ -205,3 +208,26 @@ async def _run_to_the_end(real: Real, user: str) -> str:
         )
     )
     return mine.cluster.cluster_id
+
+
+async def test_a_reader_and_a_listener_follow_a_whole_life(real: Real, user: str):
+    """The registry's own watch wakes both: nothing here is asked for twice a second."""
+    path = "/v1/clusters/search-cats"
+    await real.ask("POST", "/v1/clusters", cases.GOOD, user=user)
+    held = asyncio.create_task(real.ask("GET", f"{path}?wait=60", user=user))
+    reader, writer = await asyncio.open_connection("127.0.0.1", real.port)
+    live = [("Accept", "text/event-stream")]
+    writer.write(http.request("GET", f"{path}/events", headers=live, user=user))
+    async with asyncio.timeout(30):
+        await reader.readuntil(b"event: ClusterCreated\n")
+        async with no_machines(real.registry_at):
+            assert (await held).json["status"] == "running"
+            await reader.readuntil(b"event: NodeRunning\n")
+            await real.ask("DELETE", path, user=user)
+            await reader.readuntil(b"event: ClusterDeleting\n")
+            await reader.readuntil(b"event: end\n")
+            assert b"CLUSTER_DELETED" in await reader.readuntil(b"\n\n")
+            await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert (await real.ask("GET", path, user=user)).status == 404
