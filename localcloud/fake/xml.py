@@ -1,4 +1,4 @@
-"""EC2's XML out of plain values. Pure."""
+"""EC2's XML out of plain values."""
 
 from __future__ import annotations
 
