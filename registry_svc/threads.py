@@ -18,19 +18,34 @@ class Threads:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="registry")
         self._most = count + waiting
         self._inside = 0
+        self._away = False
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of `work`; a caller that goes away does not stop it.
 
         Raises:
-            Unavailable: REGISTRY_BUSY, and whatever `work` raises.
+            Unavailable: REGISTRY_BUSY, STORE_AWAY, and whatever `work` raises.
         """
+        if self._away:
+            raise Unavailable(
+                "the registry's database does not answer; try again",
+                reason="STORE_AWAY",
+                retry_after=2,
+            )
         if self._inside >= self._most:
             raise Unavailable(
                 "the registry has too many calls waiting; try again",
                 reason="REGISTRY_BUSY",
                 retry_after=1,
             )
+        return await self.submit(work, *args, **kwargs)
+
+    def away(self, *, away: bool) -> None:
+        """While the store is away nobody waits for it: a crowd would wait longer than it can."""
+        self._away = away
+
+    async def submit(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As `run`, whatever is known: for whoever looks whether the store is back."""
         self._inside += 1
         future = self._pool.submit(work, *args, **kwargs)
         loop = asyncio.get_running_loop()

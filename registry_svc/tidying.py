@@ -49,16 +49,17 @@ async def tidy_for_ever(store: Store, threads: Threads, time: StoreTime, *, seco
 async def watch_health(
     store: Store, threads: Threads, server: RpcServer, *, seconds: float = HEALTH_SECONDS
 ) -> None:
-    """SERVING while the store can be read."""
+    """SERVING while the store can be read; refusing at once while it cannot."""
     serving = True
     while True:
         await asyncio.sleep(seconds)
         try:
-            await threads.run(store.ping)
+            await threads.submit(store.ping)
             readable = True
         except KiteError as failed:
             readable = False
             _log.warning("the store cannot be read", reason=failed.reason)
+        threads.away(away=not readable)
         if readable != serving:
             serving = readable
             await server.set_serving(serving=serving)

@@ -39,7 +39,7 @@ async def edge(relay, database):
     """The edge over a registry over the database behind the relay; the registry is all three."""
     engine = Mongo(uri_by(relay), database, prove=False)
     store = Store(engine)
-    app = assemble(store, Settings(), SystemClock())
+    app = assemble(store, Settings(registry_threads=2), SystemClock())
     server = RpcServer("127.0.0.1:0")
     for part in app.parts:
         server.add(*part)
@@ -94,6 +94,18 @@ async def test_reads_and_wishes_say_503_and_when_to_come_back(edge, relay, mode)
     assert (again.status, again.json["milvus-url"]) == (200, created.json["milvus-url"])
     gone = await edge.ask("DELETE", "/v1/milvus?milvus-name=search-cats")
     assert gone.status == 202
+
+
+async def test_a_crowd_hears_of_it_at_once(edge, relay):
+    """Two threads that each wait a second could not serve forty within their five."""
+    relay.become(Mode.HOLD)
+    await until(edge.ready, 503)
+    asked = [edge.ask("GET", "/v1/clusters", user=f"user-{number}") for number in range(40)]
+    answers = await asyncio.gather(*asked)
+    assert {(a.status, a.json["reason"]) for a in answers} == {(503, "STORE_AWAY")}
+    relay.become(Mode.PASS)
+    await until(edge.ready, 200)
+    assert (await edge.ask("GET", "/v1/clusters")).status == 200
 
 
 async def until(ask, expected):
