@@ -6,6 +6,7 @@ minutes later. It is a courtesy: who cannot be asked now is taken to say yes.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
@@ -22,11 +23,15 @@ T = TypeVar("T")
 
 
 class Kept(Generic[T]):
-    """Answers by question for a while; a question nobody answered is not asked again at once."""
+    """Answers by question for a while; a question nobody answered is not asked again at once.
+
+    Who asks while the same is being asked already waits for that answer.
+    """
 
     def __init__(self, ask: Callable[[str], Awaitable[T]], clock: Clock) -> None:
         self._ask, self._clock = ask, clock
         self._answers: OrderedDict[str, tuple[float, T | None]] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[T | None]] = {}
 
     async def of(self, question: str) -> T | None:
         """The answer; None when nobody gave one."""
@@ -34,12 +39,19 @@ class Kept(Generic[T]):
         until, answer = self._answers.get(question, (now, None))
         if now < until:
             return answer
+        if question not in self._asking:
+            self._asking[question] = asyncio.create_task(self._asked(question))
+            self._asking[question].add_done_callback(lambda _: self._asking.pop(question))
+        return await asyncio.shield(self._asking[question])
+
+    async def _asked(self, question: str) -> T | None:
+        answer: T | None = None
         try:
             answer = await self._ask(question)
             seconds = _KEPT_SECONDS
         except KiteError as failed:
             _log.info("what is offered is not known now", about=question, why=str(failed))
-            answer, seconds = None, _AWAY_SECONDS
+            seconds = _AWAY_SECONDS
         self._answers[question] = (self._clock.monotonic() + seconds, answer)
         self._answers.move_to_end(question)
         while len(self._answers) > _MOST:

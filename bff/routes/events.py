@@ -17,7 +17,7 @@ from bff.backends import Backends
 from bff.edge.connection import connection_of
 from bff.news import Listener
 from bff.routes.route import STOPPING, backends_of, live, name_of, settings_of, user_of
-from kite.errors import DeadlinePassed, NotFound, RateLimited, Unavailable
+from kite.errors import KiteError, NotFound
 from kite.v1 import operation_pb2, registry_pb2
 
 QUIET_SECONDS = 15.0
@@ -104,7 +104,9 @@ class _Story:
         """As `more`; None when the registry does not answer now."""
         try:
             return await self.more()
-        except (Unavailable, DeadlinePassed, RateLimited):
+        except NotFound:
+            raise
+        except KiteError:  # a stream that was begun cannot answer anything else any more
             self.listener.doubt = True
             return None
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from kite.errors import Unavailable
+from kite.errors import Internal, Unavailable
 from kite.v1 import operation_pb2
 from tests.edge import http
 from tests.edge.conftest import Edge, start_edge
@@ -62,7 +62,7 @@ async def test_events_are_told_live_and_the_stream_survives_a_registry_away(edge
     reader, writer = await _stream(edge, [])
     first = await _until(reader, b"}\n\n")
     assert b"id: 1\nevent: ClusterCreated\ndata: {" in first
-    edge.world.fail_next = [Unavailable("away")]
+    edge.world.fail_next = [Unavailable("away"), Internal("a defect over there")]
     _tell(edge, 2)
     second = (await _until(reader, b"}\n\n")).decode()
     assert "id: 2\nevent: NodeStarting\ndata: " in second

@@ -1,5 +1,7 @@
 """A type that no zone offers is refused before anything is stored (F62)."""
 
+import asyncio
+
 import pytest
 import pytest_asyncio
 
@@ -42,6 +44,12 @@ async def test_a_type_that_is_offered_is_asked_about_once(edge):
     edge.clock.later = 301
     await edge.create("cats-3")
     assert edge.world.offers_asked == 2
+
+
+async def test_a_crowd_asks_once(edge):
+    answers = await asyncio.gather(*(edge.create(f"cats-{n}") for n in range(20)))
+    assert {answer.status for answer in answers} == {202}
+    assert edge.world.offers_asked == 1
 
 
 @pytest.mark.parametrize("failed", [Unavailable("away"), CloudRefused("no", reason="NO_RIGHT")])
