@@ -93,15 +93,15 @@ def ensure(params: dict[str, t.Any], *, pretend: bool) -> dict[str, t.Any]:
     """Files, unit, health."""
     unit = params["name"]
     changed = write(params["files"], pretend=pretend)
-    if not pretend and any(path.startswith("/etc/systemd/") for path in changed):
-        run("systemctl", "daemon-reload")
     before = status(unit)
     active = before["ActiveState"] == "active"
     again = active and (bool(changed) or params["restart"])
     enable = before.get("UnitFileState") != "enabled"
     if not pretend:
         if enable:
-            run("systemctl", "enable", unit)
+            run("systemctl", "enable", unit)  # has systemd read its files again
+        elif any(path.startswith("/etc/systemd/") for path in changed):
+            run("systemctl", "daemon-reload")
         if not active or again:
             run("systemctl", "reset-failed", unit, check=False)
             run("systemctl", "restart", unit, timeout=300)
