@@ -19,6 +19,8 @@ from tests.chaos.users import User
 
 CALM_SECONDS = 240
 SAMPLE_SECONDS = 5
+LATE = {"visible-after-seconds": 0.5, "tags-after-seconds": 1.5}
+"""EC2 shows late what was made just now."""
 DEAD_SECONDS = (0.1, 2.0)
 """How long what died stays dead."""
 
@@ -43,6 +45,9 @@ class Chaos:
     launched: dict = field(default_factory=lambda: defaultdict(set))
     """Instance ids ever seen by cluster, slot and attempt."""
 
+    def __post_init__(self):
+        self._dice = Random(f"chaos {self.wanted.seed}")
+
     def run(self):
         """Whether all was as it should be."""
         with ExitStack() as stack:
@@ -62,6 +67,9 @@ class Chaos:
         else:
             self.cloud = stack.enter_context(cloud.running(folder))
             settings = grounds.pretended_settings(self.cloud.ready, folder)
+            self.cloud.control(
+                "POST", "knobs", {**LATE, "visible-empty": self._dice.random() < 0.5}
+            )
         self.database = None
         if wanted.registries > 1:
             self.database = stack.enter_context(database(folder))
@@ -132,10 +140,9 @@ class Chaos:
 
     def _watch(self, over):
         """What died starts again after a while."""
-        dice = Random(f"dead {self.wanted.seed}")
         while not over.wait(0.05):
             if any(not self.troupe.alive(name) for name in self.troupe.names):
-                over.wait(dice.uniform(*DEAD_SECONDS))
+                over.wait(self._dice.uniform(*DEAD_SECONDS))
                 self.counts["starts after a death"] += len(self.troupe.revive())
 
     def _sample(self, over):

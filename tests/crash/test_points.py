@@ -16,21 +16,21 @@ CREATE, WHITELIST, DELETE = "create", "whitelist", "delete"
 EVERY = (CREATE, WHITELIST, DELETE)
 STEPS = {
     "registry": {
-        "before-journal": EVERY,
-        "in-journal": EVERY,
+        "before-journal": (CREATE,),
+        "in-journal": (WHITELIST, DELETE),
         "after-journal": EVERY,
         "after-record": (CREATE, DELETE),
         "before-reply-CreateCluster": (CREATE,),
-        "before-reply-Claim": (CREATE, DELETE),
+        "before-reply-Claim": (CREATE,),
         "before-reply-Commit": (CREATE, DELETE),
         "before-reply-SetWhitelist": (WHITELIST,),
         "before-reply-RecordOperation": (WHITELIST,),
         "before-reply-DeleteCluster": (DELETE,),
     },
     "provisioner": {
-        "after-claim": (CREATE, DELETE),
+        "after-claim": (CREATE,),
         "after-see": (CREATE, DELETE),
-        "before-reserve": (CREATE, DELETE),
+        "before-reserve": (CREATE,),
         "after-reserve": (CREATE, DELETE),
         "before-AllocateAddress": (CREATE,),
         "after-AllocateAddress": (CREATE,),

@@ -10,12 +10,13 @@ from contextlib import ExitStack, closing
 import pytest
 
 from tests.chaos import cloud
-from tests.chaos.portal import Portal
+from tests.chaos.portal import Portal, ranges
 from tests.chaos.troupe import Troupe, hostless_settings
 from tests.crash.story import World, until
 from tests.store.servers import Server, ensure_program
 
 CLUSTERS, USERS = 50, 5
+SOURCE = "192.0.2.7/32"
 pytestmark = [pytest.mark.wire, pytest.mark.timeout(280)]
 
 
@@ -69,8 +70,13 @@ def until_running(portals, count):
 def test_fifty_clusters_live_and_end_once(crowd):
     world, portals, database = crowd
     troupe = world.troupe
+    # A watch at one registry hears of what was written at the other.
+    body = {"milvus-name": "cats-0", "milvus-type": "M5", "disk-size": 10}
+    body["ip-ranges"] = ranges([SOURCE])
+    held = [p.ask("POST", "/v1/milvus?wait=60", body).status_code for p in portals[:2]]
+    assert held == [201, 201]
     with ThreadPoolExecutor(1) as beside:
-        creates = beside.submit(each, portals, lambda p, name: p.create(name, ["192.0.2.7/32"]))
+        creates = beside.submit(each, portals, lambda p, name: p.create(name, [SOURCE]))
         until_running(portals, 5)
         troupe.kill("registry-1")
         until_running(portals, 12)
