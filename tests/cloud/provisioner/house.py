@@ -225,7 +225,7 @@ class House:
         request = whitelist_pb2.SetRulesRequest(user="alice", milvus_name=name, ranges=ranges)
         return await self.whitelist.SetRules(request)
 
-    async def until(self, state: str, name: str = "cats", *, seconds: float = 15) -> Any:
+    async def until(self, state: str, name: str = "cats", *, seconds: float = 50) -> Any:
         """The cluster once it is in the state; fails with what it is in otherwise."""
         wanted = cluster_pb2.ClusterState.Value(f"CLUSTER_STATE_{state}")
         seen = None
@@ -237,7 +237,7 @@ class House:
             raise AssertionError(f"not {state} but {seen and seen.status}") from None
         return seen
 
-    async def eventually(self, true: Any, *, seconds: float = 15) -> None:
+    async def eventually(self, true: Any, *, seconds: float = 50) -> None:
         async with asyncio.timeout(seconds):
             while not true():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)

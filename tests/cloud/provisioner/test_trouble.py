@@ -224,7 +224,7 @@ async def test_what_holds_a_group_is_named_and_waited_for(house, ground):
         found = {c.type: c for c in (await house.get()).status.conditions}
         return found.get("GroupsDropped")
 
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(50):
         while not (condition := await told()):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     assert (condition.ok, condition.reason) == (False, "GROUPS_IN_USE")
@@ -261,7 +261,7 @@ async def test_an_image_that_is_gone_for_good_is_told(house):
     """Nothing is launched; as soon as the setting names one that exists it goes on."""
     house.ec2.deregister_image(ImageId=house.settings.provisioner_image_id)
     await house.create()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(50):
         while "BAD_SETTING" not in {c.reason for c in (await house.get()).status.conditions}:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     assert "RunInstances" not in house.writes()
