@@ -146,10 +146,9 @@ class Story:
 
     def _machines_are(self, document):
         """One effect of RunInstances per slot, ever."""
-        made = self.world.machines(document["cluster-id"])
+        made = [one["InstanceId"] for one in self.world.machines(document["cluster-id"])]
         assert len(made) == self.slots, made
-        told = {one["instance-id"] for one in document["instances"]}
-        assert told == {one["InstanceId"] for one in made}
+        assert {one["instance-id"] for one in document["instances"]} == set(made)
 
     def _nothing_is_left(self, document):
         ended = self.world.machines(document["cluster-id"])
