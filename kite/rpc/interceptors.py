@@ -7,7 +7,8 @@ its context, not an async generator, and a wrapper that assumed otherwise would 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
@@ -54,17 +55,37 @@ def _enter(context: _Context) -> None:
 
 
 class Calls(grpc.aio.ServerInterceptor):
-    """Turns raised failures into trailers; knows the open streams, which only end when told to."""
+    """Turns raised failures into trailers; knows what runs, and the streams that never end."""
 
     def __init__(self) -> None:
         self._streams: set[asyncio.Task[Any]] = set()
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._ending = False
 
-    def end_streams(self) -> None:
-        """Every open stream ends with UNAVAILABLE: its watcher asks another process, or again."""
+    async def end(self, seconds: float) -> None:
+        """Take no more calls, end every stream, and wait `seconds` at most for running calls.
+
+        A new call gets a bare UNAVAILABLE, so that its channel may send it to another process.
+        """
         self._ending = True
         for task in tuple(self._streams):
             task.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+
+    @contextlib.contextmanager
+    def _counted(self) -> Iterator[None]:
+        self._running += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
 
     async def intercept_service(
         self,
@@ -80,11 +101,12 @@ class Calls(grpc.aio.ServerInterceptor):
         assert not handler.request_streaming, f"{method}: no method of Kite takes a stream"
         if handler.response_streaming:
             return self._stream(handler, method)
-        return _single(handler, method)
+        return self._single(handler, method)
 
     def _stream(self, handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
         async def call(raw: bytes, context: _Context) -> AsyncIterator[Any]:
             _enter(context)
+            await self._refuse_late(context)
             task = asyncio.current_task()
             assert task is not None
             self._streams.add(task)
@@ -95,11 +117,13 @@ class Calls(grpc.aio.ServerInterceptor):
             except asyncio.CancelledError:
                 if not self._ending:
                     raise
+                self._streams.discard(task)
                 stopping = Unavailable("this service is stopping; watch again", reason="STOPPING")
                 await _abort(context, method, stopping)
             except grpc.aio.AbortError:
                 raise
             except Exception as error:  # noqa: BLE001 - the boundary: every failure gets a name here
+                self._streams.discard(task)  # an end must not cut off the telling of it
                 await _abort(context, method, error)
             finally:
                 self._streams.discard(task)
@@ -108,21 +132,26 @@ class Calls(grpc.aio.ServerInterceptor):
             call, response_serializer=handler.response_serializer
         )
 
+    def _single(self, handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
+        name = method.rpartition("/")[2]
 
-def _single(handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
-    name = method.rpartition("/")[2]
+        async def call(raw: bytes, context: _Context) -> Any:
+            _enter(context)
+            await self._refuse_late(context)
+            with self._counted():
+                try:
+                    answer = await handler.unary_unary(_decoded(handler, raw), context)
+                except (asyncio.CancelledError, grpc.aio.AbortError):
+                    raise
+                except Exception as error:  # noqa: BLE001 - the boundary, as above
+                    await _abort(context, method, error)
+            crash.point("before-reply-", name)
+            return answer
 
-    async def call(raw: bytes, context: _Context) -> Any:
-        _enter(context)
-        try:
-            answer = await handler.unary_unary(_decoded(handler, raw), context)
-        except (asyncio.CancelledError, grpc.aio.AbortError):
-            raise
-        except Exception as error:  # noqa: BLE001 - the boundary: every failure gets a name here
-            await _abort(context, method, error)
-        crash.point("before-reply-", name)
-        return answer
+        return grpc.unary_unary_rpc_method_handler(
+            call, response_serializer=handler.response_serializer
+        )
 
-    return grpc.unary_unary_rpc_method_handler(
-        call, response_serializer=handler.response_serializer
-    )
+    async def _refuse_late(self, context: _Context) -> None:
+        if self._ending:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "this service is stopping")

@@ -16,6 +16,7 @@ from kite.telemetry import logs
 _log = logs.get(__name__)
 MAX_CONCURRENT = 1024
 DRAIN_SECONDS = 20.0
+FAREWELL_SECONDS = 1.0  # for last answers to leave, and for watchers of health to be told
 _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),  # a second server on the port must fail, not share it silently
@@ -69,10 +70,8 @@ class RpcServer:
     async def drain(self, grace_seconds: float = DRAIN_SECONDS) -> None:
         """Say NOT_SERVING, end streams, let running calls end for `grace_seconds`, then stop."""
         await self._health.enter_graceful_shutdown()
-        stopping = asyncio.create_task(self._server.stop(grace_seconds))
-        await asyncio.sleep(0)  # from here on new calls are refused
-        self._calls.end_streams()
-        await stopping
+        await self._calls.end(grace_seconds)
+        await self._server.stop(min(grace_seconds, FAREWELL_SECONDS))
 
     async def serve(
         self,

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from kite.errors import DeadlinePassed, KiteError, RateLimited, Unavailable
 from kite.rpc import caller, client
@@ -170,3 +171,28 @@ async def _watched(relay):
         with pytest.raises(Unavailable):
             async with asyncio.timeout(10):
                 await anext(stream)
+
+
+async def test_a_drain_waits_for_nobody_who_does_not_read(back):
+    """A watcher of health, and a stream that is about to fail by itself, hold nothing up."""
+    health = health_pb2_grpc.HealthStub(back.channel)
+    watching = aiter(health.Watch(health_pb2.HealthCheckRequest()))
+    await anext(watching)
+    async with asyncio.timeout(10):
+        await back.server.drain()
+    with pytest.raises(KiteError):
+        async for answer in watching:
+            assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+async def test_a_call_that_comes_during_a_drain_may_be_sent_elsewhere(back):
+    first = asyncio.create_task(_got(back.stub))
+    await back.asked.wait()
+    draining = asyncio.create_task(back.server.drain())
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable) as refused:
+        await back.stub.ListPlans(registry_pb2.ListPlansRequest())
+    assert refused.value.context == {"service": "registry"}  # no name of its own: gRPC tried again
+    back.may_answer.set()
+    await first
+    await draining
