@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -39,6 +40,8 @@ def main(
     )  # fmt: skip
     console.print(f"chaos: {seconds} s, seed {seed}, hosts {hosts}; logs in {folder}")
     adopt_orphans()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))  # like Ctrl-C: take everything down
     good = Chaos(wanted, console).run()
     left = [*(residue() if hosts else ()), *orphans()]
     if left:
