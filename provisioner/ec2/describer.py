@@ -49,6 +49,8 @@ class Describer:
     async def instances(self, ids: Iterable[str]) -> dict[str, InstanceFact]:
         """Those of `ids` that EC2 shows now. Raises KiteError."""
         wanted = frozenset(ids)
+        if not wanted:
+            return {}
         now = asyncio.get_running_loop().time()
         self._asked |= dict.fromkeys(wanted, now)
         while not self._covers(wanted, now):
@@ -61,9 +63,7 @@ class Describer:
 
     def _covers(self, wanted: frozenset[str], asked: float) -> bool:
         look = self._look
-        if not wanted <= look.at:
-            return not wanted
-        fresh = look.began >= asked - self._tick
+        fresh = wanted <= look.at and look.began >= asked - self._tick
         return fresh and all(self._changed.get(i, 0) < look.number for i in wanted)
 
     def _next(self) -> "asyncio.Future[None]":

@@ -172,6 +172,21 @@ def test_nobody_is_asked_about_for_ever():
     assert door.calls == [["i-1"], ["i-2"]]
 
 
+def test_who_asks_about_nothing_waits_for_nothing():
+    """A cluster before its launch: a tick more in each of its turns would be felt."""
+    door = Door()
+
+    async def story():
+        describer = Describer(door)
+        await describer.instances(["i-1"])
+        for _ in range(3):
+            assert await describer.instances([]) == {}
+        return asyncio.get_running_loop().time()
+
+    assert virtually(story) == 0.0
+    assert len(door.calls) == 1
+
+
 def test_a_failing_look_fails_for_everybody_who_asked():
     door = Door(lasts=0.1, fails=CloudRefused("no", reason="CLOUD_PERMISSION"))
 
