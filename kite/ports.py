@@ -6,7 +6,7 @@ from kite.errors import InvalidRequest
 
 MILVUS_PORT = 19530
 WEB_GUI_PORT = 3000  # Attu; successor of Milvus EM, which the seed's milvus-em-port named
-SSH_PORT, HEALTH_PORT, NODE_EXPORTER_PORT = 22, 9091, 9100
+SSH_PORT = 22
 
 # SSH, etcd, object store, management and coordinators: control plane and cluster members only
 # (CVE-2026-26190: 9091 is an unauthenticated management port).

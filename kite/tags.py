@@ -52,7 +52,7 @@ def cluster_tags(install: str, cluster: str, *, kind: str) -> dict[str, str]:
 
 
 def install_tags(install: str, *, kind: str) -> dict[str, str]:
-    """Tags of what belongs to the whole install: base group, key pair."""
+    """Tags of what belongs to the whole install: its base group."""
     return {INSTALL: install, KIND: kind}
 
 

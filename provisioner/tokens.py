@@ -18,3 +18,8 @@ def token(install: str, cluster_id: str, slot: int, attempt: int) -> str:
     named = f"{install}|{cluster_id}|{slot}|{attempt}".encode()
     digest = base64.b32encode(hashlib.sha256(named).digest()).decode()
     return digest[:TOKEN_LENGTH].lower()
+
+
+def login_key(install: str) -> str:
+    """Name of the SSH key all machines of an install are logged into with; EC2 does not know it."""
+    return f"kite-{install}"

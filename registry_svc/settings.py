@@ -22,7 +22,7 @@ class Settings(Common):
         description="Database name when the URI names none.",
     )
     registry_folder: Path = Field(
-        Path(".run/registry"), description="Folder of the embedded store; one process only."
+        Path("var/registry"), description="Folder of the embedded store; one process only."
     )
     registry_plans_file: Path | None = Field(
         None, description="YAML catalogue of plans; empty = the one that comes with Kite."

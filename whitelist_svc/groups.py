@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kite import tags
-from kite.ports import HEALTH_PORT, MILVUS_PORT, NODE_EXPORTER_PORT, SSH_PORT
+from kite.ports import MILVUS_PORT, SSH_PORT
 from whitelist_svc.change import Held, Key
 
-CONTROL_PORTS = (SSH_PORT, MILVUS_PORT, HEALTH_PORT, NODE_EXPORTER_PORT)
+# SSH to install, Milvus to ask whether it answers; never 9091 (CVE-2026-26190).
+CONTROL_PORTS = (SSH_PORT, MILVUS_PORT)
 CONTROL_DESCRIPTION = "kite:control"
 
 

@@ -32,8 +32,8 @@ class Settings(Common):
     )
     whitelist_control_cidrs: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         (),
-        description="Ranges of the control plane, comma-separated; hosts take SSH, Milvus and "
-        "health checks from there only. Empty = Kite cannot reach its hosts.",
+        description="Ranges of the control plane, comma-separated; hosts take SSH and "
+        "questions to Milvus (22, 19530) from there only. Empty = Kite cannot reach its hosts.",
     )
     whitelist_web_gui_port: int = Field(
         ports.WEB_GUI_PORT, ge=1, le=65535, description="Port that milvus-em-port opens."

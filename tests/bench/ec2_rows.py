@@ -143,7 +143,6 @@ def _ours(cloud, portal):
     with cloud.counted() as launch:
         portal.create("bench-second")
         portal.whitelist("bench-second", "203.0.113.7/32", "198.51.100.0/24")
-    install_wide = writes(first) - writes(launch) + 1
     with cloud.counted() as replace:
         portal.whitelist("bench-second", "203.0.113.8/32", "198.51.100.0/24", "192.0.2.0/28")
     with cloud.counted() as equal:
@@ -157,9 +156,10 @@ def _ours(cloud, portal):
     total = sum(n for action, n in launch.items() if action != "DescribeInstances") + 1
     reads = total - writes(launch) - writes(launch, addresses=True)
     what = "EC2 writes to create a cluster with group, rules and machine"
-    once = f"first of an install: {install_wide} more, once"
     return [
-        Row("P10", f"{what} ({once})", writes(launch), 4, 3),
+        Row("P10", what, writes(launch), 4, 3),
+        Row("P10-first", "the same for the first of an empty install, base group included; no rules",
+            writes(first), 4, 3),
         Row("P10-address", "the same: elastic address (one more binds it once the machine runs)",
             writes(launch, addresses=True), 2, None),
         Row("P11", f"create, round trips of 100 ms from request to launched (0 ms: {quick:.2f} s)",
@@ -168,11 +168,12 @@ def _ours(cloud, portal):
             total, None, None),
         Row("P13", "EC2 writes to replace a whitelist", writes(replace), 2, None),
         Row("P13-equal", "EC2 writes to set an equal whitelist", writes(equal), 0, None),
-        Row("P14", f"EC2 writes to delete, whitelist empty: {_named(delete)}",
+        Row("P14", f"EC2 writes to delete: {_named(delete_filled)} (one more than the bar: the "
+            "design has the whitelist closed before anything ends)", writes(delete_filled), 2, None),
+        Row("P14-empty", f"the same with an empty whitelist: {_named(delete)}",
             writes(delete), 2, None),
-        Row("P14-filled", "the same with a filled whitelist, which the design has closed first: "
-            f"{_named(delete_filled)}", writes(delete_filled), 3, None),
-        Row("P14-address", "the same: elastic address", writes(delete, addresses=True), 1, None),
+        Row("P14-address", "the same: elastic address (no bar in the reference)",
+            writes(delete, addresses=True), None, None),
     ]  # fmt: skip
 
 
@@ -202,9 +203,7 @@ def _clients(count, services):
         sessions, clients = lines[pid, "session"], lines[pid, "client"]
         if sessions:
             found.append(Row(f"P18-{name}-sessions", f"boto3 sessions, {name}", sessions, 1, None))
-            what = f"EC2 clients, {name} (one of two never retries: it launches)"
-            what = what if clients > 1 else f"EC2 clients, {name}"
-            found.append(Row(f"P18-{name}-clients", what, clients, 1, None))
+            found.append(Row(f"P18-{name}-clients", f"EC2 clients, {name}", clients, 1, None))
     return found
 
 

@@ -11,12 +11,21 @@ from tests.worlds.services import serving
 
 PROMISED = {
     "registry": {
+        "kite.v1.AdoptionService",
         "kite.v1.ControllerService",
         "kite.v1.OperationService",
         "kite.v1.RegistryService",
     },
-    "provisioner": {"kite.v1.ProvisionerService"},
-    "whitelist": {"kite.v1.WhitelistService"},
+    "provisioner": {
+        "kite.v1.ProvisionerService",
+        "kite.v1.SurveyService",
+        "kite.v1.SweepService",
+    },
+    "whitelist": {
+        "kite.v1.SurveyService",
+        "kite.v1.SweepService",
+        "kite.v1.WhitelistService",
+    },
 }
 STANDARD = {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
 NOBODY = "http://127.0.0.1:9"  # EC2 is away: the services serve all the same

@@ -15,7 +15,7 @@ from whitelist_svc.keep import Bases, Standing
 
 OTHER = "cbbbbbbbbbbbbbbbb"
 CONTROL = {
-    (cidr, port) for cidr in ("10.88.0.0/16", "2001:db8::/32") for port in (22, 19530, 9091, 9100)
+    (cidr, port) for cidr in ("10.88.0.0/16", "2001:db8::/32") for port in (22, 19530)
 }
 
 

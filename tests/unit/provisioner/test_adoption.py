@@ -22,7 +22,6 @@ def machine(name="i-1", *, slot=0, attempt=1, user="alice", milvus_type="M5", **
         "InstanceType": "m5.large",
         "SubnetId": "subnet-a",
         "SecurityGroups": [{"GroupId": "sg-2"}, {"GroupId": "sg-1"}],
-        "KeyName": "kite-test",
         "RootDeviceName": "/dev/sda1",
         "State": {"Name": "running"},
         "LaunchTime": AT,

@@ -42,6 +42,6 @@ def test_logical_names_are_the_seeds():
 def test_the_base_group_opens_four_ports_to_the_control_plane_only():
     found = groups.base_rules(["10.88.0.0/16"])
     assert {(key.cidr, key.port) for key in found} == {
-        ("10.88.0.0/16", port) for port in (22, 19530, 9091, 9100)
+        ("10.88.0.0/16", port) for port in (22, 19530)
     }
     assert groups.base_rules([]) == {}
