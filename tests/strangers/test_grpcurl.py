@@ -21,11 +21,7 @@ PROMISED = {
         "kite.v1.SurveyService",
         "kite.v1.SweepService",
     },
-    "whitelist": {
-        "kite.v1.SurveyService",
-        "kite.v1.SweepService",
-        "kite.v1.WhitelistService",
-    },
+    "whitelist": {"kite.v1.SurveyService", "kite.v1.SweepService", "kite.v1.WhitelistService"},
 }
 STANDARD = {"grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
 NOBODY = "http://127.0.0.1:9"  # EC2 is away: the services serve all the same
