@@ -1,4 +1,4 @@
-"""What EC2 shows of each thing, as XML. Pure: a thing and its tags in, elements out."""
+"""What EC2 shows of each thing, as XML: a thing and its tags in, elements out."""
 
 from __future__ import annotations
 
