@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import mongoengine
 import mongoengine.errors
 import pymongo
 import pymongo.errors
+from pymongo import uri_parser
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 
@@ -30,7 +30,7 @@ def options(uri: str) -> tuple[dict[str, object], list[str]]:
 
     Without the journal, acknowledged writes were lost when the server was killed.
     """
-    given = {k.lower(): v for k, v in parse_qsl(urlsplit(uri).query)}
+    given = {k.lower(): v for k, v in _parsed(uri)["options"].items()}
     overruled = []
     if given.get("w", "majority") != "majority":
         overruled.append(f"the URI asks for w={given['w']}; Kite uses w=majority")
@@ -41,6 +41,18 @@ def options(uri: str) -> tuple[dict[str, object], list[str]]:
     ]
     times = {name: value for key, (name, value) in _TIMES.items() if key not in given}
     return {"w": "majority", "journal": True, **times}, overruled
+
+
+def _parsed(uri: str) -> dict[str, Any]:
+    """The driver's own reading; its faults may repeat a piece of a password: not told."""
+    try:
+        return uri_parser.parse_uri(uri, validate=False, normalize=False, warn=False)
+    except (pymongo.errors.PyMongoError, ValueError):
+        raise StoreRefused(
+            "the MongoDB URI cannot be read, or its mongodb+srv:// name not be resolved; it looks "
+            "like mongodb://user:password@host:27017/database with : / ? # [ ] @ % in user and "
+            "password written as %3A %2F %3F %23 %5B %5D %40 %25"
+        ) from None
 
 
 class Mongo:
@@ -60,7 +72,7 @@ class Mongo:
         for sentence in overruled:
             _log.warning(sentence)
         self._alias = f"mongo-{id(self)}"
-        where = urlsplit(uri).hostname or "?"
+        where = ",".join(f"{host}:{port}" for host, port in _parsed(uri)["nodelist"])
         try:
             client = mongoengine.connect(
                 database, alias=self._alias, host=uri, uuidRepresentation="standard", **more

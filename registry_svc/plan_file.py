@@ -24,6 +24,8 @@ def load(path: Path | None = None) -> plans.Catalogue:
     """
     file = path or OWN_PLANS
     try:
-        return plans.parse(yaml.safe_load(file.read_text()), instance_types())
+        catalogue = plans.parse(yaml.safe_load(file.read_text()), instance_types())
+        plans.refuse_workers(catalogue)
     except (OSError, yaml.YAMLError, plans.CatalogueRefused) as fault:
         raise plans.CatalogueRefused(f"{file}: {fault}") from None
+    return catalogue

@@ -99,6 +99,18 @@ def parse(document: object, instance_types: frozenset[str]) -> Catalogue:
     return Catalogue(found, instance_types, any_type, _patterns(loose))
 
 
+def refuse_workers(catalogue: Catalogue) -> None:
+    """Clusters of several machines are not built yet: the roles would refuse bought machines.
+
+    Raises:
+        CatalogueRefused: a plan has workers.
+    """
+    for plan in (*catalogue.plans.values(), catalogue.any_type):
+        if plan.workers:
+            where = f"plan {plan.name}" if plan.name else "any-instance-type"
+            raise CatalogueRefused(f"{where}: clusters have one machine so far; set workers: 0")
+
+
 def _patterns(body: Mapping[str, object]) -> tuple[str, ...]:
     match body.get("except", []):
         case [*patterns] if all(isinstance(one, str) and one for one in patterns):

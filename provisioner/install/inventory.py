@@ -69,21 +69,14 @@ def _match(what: str, pattern: re.Pattern[str], value: str) -> None:
 
 def method_variables(settings: InstallSettings) -> dict[str, Value]:
     """What the settings of this control plane mean for the role `milvus`."""
-    common: dict[str, Value] = {
-        "milvus_method": settings.method.value,
-        "node_exporter_enabled": settings.node_exporter,
-    }
-    if settings.method is Method.WHEEL:
-        return common | {
-            "milvus_artifact_url": settings.artifact_url,
-            "milvus_artifact_sha256": settings.artifact_sha256,
-            "milvus_artifact_kind": settings.artifact_kind.value,
-            "milvus_allow_insecure_wheel": settings.allow_insecure_wheel,
-        }
-    return common | {
-        "milvus_version": settings.version,
-        "milvus_image": settings.image,
-        "milvus_etcd_image": settings.etcd_image,
+    method: dict[str, Value] = {"milvus_method": settings.method.value}
+    if settings.method is not Method.WHEEL:
+        return method
+    return method | {
+        "milvus_artifact_url": settings.artifact_url,
+        "milvus_artifact_sha256": settings.artifact_sha256,
+        "milvus_artifact_kind": settings.artifact_kind.value,
+        "milvus_allow_insecure_wheel": settings.allow_insecure_wheel,
     }
 
 

@@ -27,22 +27,18 @@ class ArtifactKind(StrEnum):
 class InstallSettings:
     """How this control plane installs.
 
-    The container method reads `version`, `image` and `etcd_image` (pinned by digest), the wheel
-    method the `artifact_…` fields. Times are seconds. `concurrency` 0 means one run per core.
+    The wheel method reads the `artifact_…` fields; images and versions of the container method
+    are role variables of the job. Times are seconds. `concurrency` 0 means one run per core.
     `ssh_user` must be able to become root without a password. `work_folder` None means /dev/shm
     where it exists; it must be a short path.
     """
 
     playbooks: Path = field(default_factory=lambda: Path(__file__).parents[2] / "playbooks")
     method: Method = Method.CONTAINER
-    version: str = "2.6.25"
-    image: str = ""
-    etcd_image: str = ""
     artifact_url: str = ""
     artifact_sha256: str = ""
     artifact_kind: ArtifactKind = ArtifactKind.WHEEL
     allow_insecure_wheel: bool = False
-    node_exporter: bool = True
     ssh_user: str = "ubuntu"
     ssh_port: int = 22
     concurrency: int = 0

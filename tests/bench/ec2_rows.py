@@ -158,7 +158,7 @@ def _ours(cloud, portal):
     what = "EC2 writes to create a cluster with group, rules and machine"
     return [
         Row("P10", what, writes(launch), 4, 3),
-        Row("P10-first", "the same for the first of an empty install, base group included; no rules",
+        Row("P10-first", "the same for the first of an install, base group included; no rules",
             writes(first), 4, 3),
         Row("P10-address", "the same: elastic address (one more binds it once the machine runs)",
             writes(launch, addresses=True), 2, None),
@@ -169,7 +169,7 @@ def _ours(cloud, portal):
         Row("P13", "EC2 writes to replace a whitelist", writes(replace), 2, None),
         Row("P13-equal", "EC2 writes to set an equal whitelist", writes(equal), 0, None),
         Row("P14", f"EC2 writes to delete: {_named(delete_filled)} (one more than the bar: the "
-            "design has the whitelist closed before anything ends)", writes(delete_filled), 2, None),
+            "design has the whitelist closed before all)", writes(delete_filled), 2, None),
         Row("P14-empty", f"the same with an empty whitelist: {_named(delete)}",
             writes(delete), 2, None),
         Row("P14-address", "the same: elastic address (no bar in the reference)",

@@ -42,7 +42,6 @@ class Hosts:
             artifact_sha256=ready["tree_sha256"],
             artifact_kind=ArtifactKind.TREE,
             allow_insecure_wheel=True,
-            node_exporter=False,
             connect_seconds=60,
             concurrency=4,
         )

@@ -149,7 +149,6 @@ def launch(cloud, mirror, tmp_path_factory):
             artifact_sha256=mirror.tree,
             artifact_kind=ArtifactKind.TREE,
             allow_insecure_wheel=True,
-            node_exporter=False,
             connect_seconds=30,
         )
         host = InstallHost(f"tok-{instance_id[2:10]}", instance_id, address, "master", public)

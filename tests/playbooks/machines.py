@@ -55,7 +55,12 @@ class Machine:
             key=key,
             hosts=(self.host,),
             private_key=self.cloud.key.read_bytes(),
-            variables={"disk_size_gib": GIB, "milvus_stop_seconds": 3, **variables},
+            variables={
+                "disk_size_gib": GIB,
+                "milvus_stop_seconds": 3,
+                "node_exporter_enabled": False,  # it would need a package mirror
+                **variables,
+            },
             secrets={"milvus_root_password": PASSWORD},
         )
 

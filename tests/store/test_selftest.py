@@ -129,6 +129,19 @@ def test_a_uri_that_is_none_is_refused(uri):
         Mongo(uri, "kite")
 
 
+@pytest.mark.parametrize(
+    "password", ["s3cr[et", "s3cr#et", "s3cr@et", "s3:cret", "s3/cret", "%s3cret"]
+)
+def test_a_password_with_odd_characters_is_one_sentence_without_it(password):
+    uri = f"mongodb://user:{password}@127.0.0.1:{free_port()}/kite?timeoutMS=200"
+    with pytest.raises(StoreRefused) as caught:
+        Mongo(uri, "kite")
+    text = str(caught.value)
+    assert "cret" not in text
+    assert "MongoDB" in text
+    assert "MongoDB at user" not in text
+
+
 def test_times_given_in_the_uri_are_kept():
     more, overruled = mongodb.options("mongodb://h/?connectTimeoutMS=7")
     assert "connectTimeoutMS" not in more

@@ -118,13 +118,15 @@ def test_each_method_gets_its_own_variables():
     )
 
     of_wheel = inventory(JOB, wheel, "/x")["milvus"]["vars"]
-    of_container = inventory(JOB, replace(SETTINGS, image="r/m@sha256:0"), "/x")["milvus"]["vars"]
+    pinned = replace(JOB, variables={**JOB.variables, "milvus_image": "r/m@sha256:0"})
+    of_container = inventory(pinned, SETTINGS, "/x")["milvus"]["vars"]
 
     assert of_wheel["milvus_artifact_url"] == "http://a/t"
     assert of_wheel["milvus_allow_insecure_wheel"] is False
     assert "milvus_image" not in of_wheel
     assert of_container["milvus_image"] == "r/m@sha256:0"
     assert "milvus_allow_insecure_wheel" not in of_container
+    assert "milvus_version" not in of_container, "the playbooks' own version holds"
 
 
 def test_settings_cannot_be_overruled_where_ssh_is_concerned():

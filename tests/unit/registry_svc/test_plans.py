@@ -11,6 +11,11 @@ from registry_svc.plans import CatalogueRefused, Plan
 
 OWN = plan_file.load()
 TYPES = frozenset({"m5.large", "r5.xlarge"})
+ONE_MACHINE = """
+any-instance-type: {workers: 0, disk: [8, 100]}
+plans:
+  M5: {master: m5.large, disk: [8, 16384]}
+"""
 GOOD = """
 any-instance-type: {workers: 1, disk: [8, 100]}
 plans:
@@ -115,8 +120,20 @@ def test_what_is_no_catalogue_is_refused(document):
 
 def test_the_file_may_be_another(tmp_path):
     file = tmp_path / "plans.yaml"
-    file.write_text(GOOD.replace("M5:", "Mine:"))
+    file.write_text(ONE_MACHINE.replace("M5:", "Mine:"))
     assert plans.find(plan_file.load(file), "mine").name == "Mine"
+
+
+@pytest.mark.parametrize(
+    ("more", "where"), [("workers: 2, ", "plan M5"), ("", "any-instance-type")]
+)
+def test_workers_are_refused_until_they_are_built(tmp_path, more, where):
+    file = tmp_path / "plans.yaml"
+    loose = "workers: 0" if more else "workers: 1"
+    text = ONE_MACHINE.replace("workers: 0", loose)
+    file.write_text(text.replace("{master:", "{worker: m5.large, " + more + "master:"))
+    with pytest.raises(CatalogueRefused, match=f"{where}: clusters have one machine"):
+        plan_file.load(file)
 
 
 @pytest.mark.parametrize("content", [None, "a: [", "plans: {}", "\0"])
