@@ -27,8 +27,11 @@ BACKLOG = 1024
 OTHER_FILES = 100  # open beside the connections
 
 
-def build(settings: Settings, clock: Clock | None = None) -> web.Application:
-    """The whole edge; backends are opened at start-up and closed at the end."""
+def build(settings: Settings, clock: Clock | None = None, *, warm: bool = False) -> web.Application:
+    """The whole edge; backends are opened at start-up and closed at the end.
+
+    `warm` = ask about every plan before somebody wants one.
+    """
     app = web.Application(
         middlewares=[
             middlewares.named,
@@ -51,6 +54,8 @@ def build(settings: Settings, clock: Clock | None = None) -> web.Application:
     app[STOPPING] = asyncio.Event()
     app.on_shutdown.append(_say_stopping)
     app.cleanup_ctx.append(_backends)
+    if warm:
+        app.cleanup_ctx.append(_warmed)
     return app
 
 
@@ -90,6 +95,13 @@ async def _backends(app: web.Application) -> AsyncIterator[None]:
     await app[BACKENDS].close()
 
 
+async def _warmed(app: web.Application) -> AsyncIterator[None]:
+    warming = asyncio.create_task(app[BACKENDS].offers.warm())
+    yield
+    warming.cancel()
+    await asyncio.wait([warming])
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     """A served application."""
@@ -112,7 +124,7 @@ def _make_room(files: int) -> None:
         _log.warning("fewer open files than KITE_BFF_CONNECTIONS needs", may=wanted, needs=files)
 
 
-async def serve(settings: Settings, clock: Clock | None = None) -> Running:
+async def serve(settings: Settings, clock: Clock | None = None, *, warm: bool = True) -> Running:
     """Bind and serve.
 
     Raises:
@@ -126,7 +138,7 @@ async def serve(settings: Settings, clock: Clock | None = None) -> Running:
         )
     _make_room(settings.bff_connections + OTHER_FILES)
     runner = Runner(
-        build(settings, clock),
+        build(settings, clock, warm=warm),
         drain_seconds=settings.bff_drain_seconds,
         head_seconds=settings.bff_header_seconds,
         send_seconds=settings.bff_send_seconds,

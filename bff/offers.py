@@ -17,15 +17,17 @@ from kite.telemetry import logs
 from kite.v1 import provisioner_pb2, provisioner_pb2_grpc, registry_pb2, registry_pb2_grpc
 
 _log = logs.get(__name__)
-_ASK_SECONDS = 2.0
+_ASK_SECONDS = 20.0  # nobody waits so long for it
+_PATIENCE_SECONDS = 2.0  # of who creates
 _KEPT_SECONDS, _AWAY_SECONDS, _MOST = 300.0, 10.0, 1_000
 T = TypeVar("T")
 
 
 class Kept(Generic[T]):
-    """Answers by question for a while; a question nobody answered is not asked again at once.
+    """Answers by question, asked for in the background and kept for a while.
 
-    Who asks while the same is being asked already waits for that answer.
+    An answer that has become old is still given while a new one is being asked for; a question
+    nobody answered is not asked again at once. Who asks at the same time asks together.
     """
 
     def __init__(self, ask: Callable[[str], Awaitable[T]], clock: Clock) -> None:
@@ -34,15 +36,17 @@ class Kept(Generic[T]):
         self._asking: dict[str, asyncio.Task[T | None]] = {}
 
     async def of(self, question: str) -> T | None:
-        """The answer; None when nobody gave one."""
-        now = self._clock.monotonic()
-        until, answer = self._answers.get(question, (now, None))
-        if now < until:
+        """The answer; None when nobody gave one in time."""
+        until, answer = self._answers.get(question, (0.0, None))
+        if self._clock.monotonic() < until:
             return answer
         if question not in self._asking:
             self._asking[question] = asyncio.create_task(self._asked(question))
             self._asking[question].add_done_callback(lambda _: self._asking.pop(question))
-        return await asyncio.shield(self._asking[question])
+        asking = self._asking[question]
+        if answer is None:
+            await asyncio.wait({asking}, timeout=_PATIENCE_SECONDS)
+        return asking.result() if asking.done() else answer
 
     async def _asked(self, question: str) -> T | None:
         answer: T | None = None
@@ -51,6 +55,9 @@ class Kept(Generic[T]):
             seconds = _KEPT_SECONDS
         except KiteError as failed:
             _log.info("what is offered is not known now", about=question, why=str(failed))
+            seconds = _AWAY_SECONDS
+        except Exception:  # noqa: BLE001 - no create fails for a courtesy
+            _log.exception("asking what is offered hit a defect")
             seconds = _AWAY_SECONDS
         self._answers[question] = (self._clock.monotonic() + seconds, answer)
         self._answers.move_to_end(question)
@@ -86,6 +93,21 @@ class Offers:
             reason="TYPE_NOT_OFFERED",
             field="/milvus-type",
         )
+
+    async def warm(self) -> None:
+        """Ask about every plan until all is known, so that the first creates need not wait."""
+        while True:
+            if await self._all_known():
+                return
+            await asyncio.sleep(_AWAY_SECONDS)
+
+    async def _all_known(self) -> bool:
+        try:
+            plans = (await self._registry.ListPlans(registry_pb2.ListPlansRequest())).plans
+        except KiteError:
+            return False
+        machines = [await self._machines.of(plan.name.lower()) for plan in plans]
+        return all([one and await self._zones.of(one) is not None for one in machines])
 
     async def _ask_machines(self, milvus_type: str) -> str:
         """EC2 types of the plan, joined by commas."""

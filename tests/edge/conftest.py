@@ -106,7 +106,7 @@ async def behind() -> AsyncIterator[Behind]:
 
 async def start_edge(behind: Behind, clock: Clock | None = None, **changes: Any) -> Edge:
     settings = settings_for(behind, **changes)
-    running = await serve(settings, clock)
+    running = await serve(settings, clock, warm=False)
     return Edge(running.port, behind.world, settings, running)
 
 

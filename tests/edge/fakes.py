@@ -46,6 +46,7 @@ class World:
     zones: tuple[str, ...] = ("us-east-1a", "us-east-1b")
     offers_fail: KiteError | None = None
     offers_asked: int = 0
+    offers_gate: asyncio.Event | None = None
     epoch: int = 0
     watches: int = 0
     watch_breaks: int = 0
@@ -277,6 +278,8 @@ class FakeProvisioner(provisioner_pb2_grpc.ProvisionerServiceServicer):
 
     async def CheckOffers(self, request, context):
         self.world.offers_asked += 1
+        if self.world.offers_gate:
+            await self.world.offers_gate.wait()
         if self.world.offers_fail:
             raise self.world.offers_fail
         return provisioner_pb2.CheckOffersResponse(
