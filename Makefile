@@ -4,7 +4,7 @@ SETUP := deploy/setup.sh
 PROTOS := $(sort $(wildcard protos/kite/v1/*.proto))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup proto fmt lint type check test demo stop restart clean bench sim chaos overload docs pins
+.PHONY: help setup proto fmt lint type check test demo stop restart clean bench sim ablation chaos overload docs pins
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,9 +38,13 @@ test: ## every test this machine can run; ARGS goes to pytest (ARGS="tests/unit 
 	@$(SETUP) base demo test
 	$(PY) -m pytest $(ARGS)
 
-sim: ## the reconcile simulator over many seeds; SEEDS=5000 by default
+sim: ## N=10000 simulated bad days from seed FIRST=0 on; SEED=123 lives one and prints its story
 	@$(SETUP) base
-	KITE_TEST_SEEDS=$(or $(SEEDS),5000) $(PY) -m pytest tests/sim $(ARGS)
+	$(PY) -m tests.sim $(if $(SEED),--seed $(SEED),--days $(or $(N),10000) --first $(or $(FIRST),0))
+
+ablation: ## every safeguard switched off in the simulator, N=200 days each, as a table
+	@$(SETUP) base
+	$(PY) -m tests.sim --ablation --days $(or $(N),200)
 
 chaos: ## kill, freeze and restart services and hosts while users work, then audit; SECONDS=300 SEED=7 HOSTS=2|0
 	@$(if $(filter-out 0,$(or $(HOSTS),2)),deploy/preflight.sh)

@@ -51,9 +51,11 @@ class Describer:
         wanted = frozenset(ids)
         if not wanted:
             return {}
-        now = asyncio.get_running_loop().time()
-        self._asked |= dict.fromkeys(wanted, now)
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         while not self._covers(wanted, now):
+            # Anew at every turn: a stopped process may come back to a wish that is minutes old.
+            self._asked |= dict.fromkeys(wanted, loop.time())
             await asyncio.shield(self._flying or self._next())
         return {i: self._look.found[i] for i in wanted if i in self._look.found}
 
@@ -83,7 +85,7 @@ class Describer:
             try:
                 await self._take()
                 self._flying.set_result(None)
-            except KiteError as failed:
+            except Exception as failed:  # noqa: BLE001 - whoever waits is told, whatever it is
                 self._flying.set_exception(failed)
                 self._flying.exception()  # everybody who asked may have gone
             finally:

@@ -1,269 +1,315 @@
-"""An EC2 that lies, forgets and runs dry, and the hosts on it. Times are seconds.
+"""An EC2 that forgets, lags and runs dry: state and effects of its calls, by action.
 
-Rules from AWS documents: a client token names one launch for ever; a repeated token brings the
-same machine, or an error once that has ended; a fresh machine may be invisible for a while.
+Rules from AWS documents (reference: localcloud/strict): a client token names one launch for ever;
+a repeated token brings the same machine, or an error once that has ended; what is fresh may be
+invisible, by its tags longest; a group in use cannot be deleted.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from email.utils import format_datetime
+from typing import Any
 
-from kite import refusals
-from kite.errors import DeadlinePassed
-from provisioner.facts import (
-    AddressFact,
-    Allocated,
-    Answer,
-    Associated,
-    Done,
-    Dropped,
-    Grouped,
-    InstanceFact,
-    Launched,
-    Machine,
-    Outcome,
-    Place,
-    Site,
-)
-from provisioner.plan import (
-    Action,
-    Allocate,
-    Associate,
-    CloseGroups,
-    DeleteVolumes,
-    DropGroups,
-    EnsureGroups,
-    Install,
-    Launch,
-    Release,
-    Secure,
-    Terminate,
-)
-from provisioner.record import Group, Record
-from tests.sim.chance import Chance
+from kite import refusals, tags
+from provisioner.facts import Machine
+from tests.sim.chance import SUBNETS, TYPES, Chance
+from tests.sim.hosts import NEVER, Held, Host, Volume, at
+from tests.sim.tale import Tale
 
-NEVER = float("inf")
-INSTALL = "sim"
+Answer = dict[str, Any]
 
 
-@dataclass
-class Host:
-    """A machine and what runs on it."""
-
-    instance_id: str
-    cluster_id: str
-    slot: int
-    attempt: int
-    token: str
-    born: float
-    shown_at: float
-    running_at: float
-    dies_at: float
-    ssh_at: float
-    ended_at: float = NEVER
-    address: str = ""
-    installed_at: float = NEVER
-    secured: bool = False
-
-    def machine(self, now: float) -> Machine:
-        if now >= self.ended_at + 5:
-            return Machine.TERMINATED
-        if now >= self.ended_at:
-            return Machine.SHUTTING_DOWN
-        return Machine.RUNNING if now >= self.running_at else Machine.PENDING
-
-    @property
-    def private_ip(self) -> str:
-        return "10.0.0." + self.instance_id[2:]
+@dataclass(slots=True)
+class SecurityGroup:
+    group_id: str
+    name: str
+    cluster_id: str  # empty for the base
+    known_at: float
 
 
 @dataclass
 class Cloud:
     chance: Chance
-    honours_tokens: ClassVar[bool] = True
-    intents: Container[str] = ()
+    tale: Tale
     hosts: dict[str, Host] = field(default_factory=dict)
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
-    addresses: dict[str, AddressFact] = field(default_factory=dict)
-    owners: dict[str, str] = field(default_factory=dict)
-    groups: set[str] = field(default_factory=set)
-    base: int = 0
+    addresses: dict[str, Held] = field(default_factory=dict)
+    volumes: dict[str, Volume] = field(default_factory=dict)
+    groups: dict[str, SecurityGroup] = field(default_factory=dict)
+    keys: set[str] = field(default_factory=set)
     dry_until: dict[tuple[str, str], float] = field(default_factory=dict)
-    most: int = 0
-    unannounced: list[str] = field(default_factory=list)
+    drought: frozenset[tuple[str, str]] = frozenset()
+    forbidden_until: float = 0.0
     numbers: int = 0
+    born: Callable[[Host], None] = lambda _: None
+    ended: Callable[[Host | Held], None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        if self.chance.hits("drought"):
+            offers = [(kind, subnet) for kind in TYPES for subnet in SUBNETS]
+            rest = self.chance.dice.choice((0, 0, 1, 3))
+            self.drought = frozenset(self.chance.dice.sample(offers, len(offers) - rest))
 
     @property
     def now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    def site(self) -> Site:
-        return Site(
-            install=INSTALL,
-            image_id="ami-1",
-            vpc_id="vpc-1",
-            places=(Place("subnet-a", "a"), Place("subnet-b", "b")),
-            key_pair="kite-sim",
-        )
-
-    # what is seen -------------------------------------------------------------------------------
-
-    def alive(self, cluster_id: str, slot: int | None = None) -> list[Host]:
-        return [
-            host
-            for host in self.hosts.values()
-            if host.cluster_id == cluster_id
-            and (slot is None or host.slot == slot)
-            and host.machine(self.now) is not Machine.TERMINATED
-        ]
-
-    def fact(self, host: Host) -> InstanceFact:
-        held = next((a for a in self.addresses.values() if a.association_id == host.address), None)
-        return InstanceFact(
-            host.instance_id,
-            host.machine(self.now),
-            token=host.token,
-            public_ip=held.public_ip if held and host.address else "",
-            private_ip=host.private_ip,
-            slot=host.slot,
-            attempt=host.attempt,
-        )
-
-    def shown(self, host: Host) -> bool:
-        return self.chance.calm or self.now >= host.shown_at
-
-    def by_address(self, address: str) -> Host | None:
-        for host in self.hosts.values():
-            ours = {host.private_ip, self.fact(host).public_ip}
-            if address in ours and host.machine(self.now) is Machine.RUNNING:
-                return host
-        return None
-
-    def answer(self, address: str) -> Answer:
-        host = self.by_address(address)
-        if host is None or self.now < host.installed_at + 3:
-            return Answer.SILENT
-        return Answer.ANSWERS if host.secured else Answer.UNSECURED
-
-    # what is done -------------------------------------------------------------------------------
-
-    def do(self, record: Record, action: Action) -> Outcome:  # noqa: C901
-        """The effect, at once; the caller loses replies."""
-        match action:
-            case Launch():
-                return self._launch(record, action)
-            case Allocate():
-                return self._allocate(record)
-            case Associate(allocation_id, instance_id):
-                return self._associate(allocation_id, instance_id)
-            case EnsureGroups():
-                self.groups.add(record.cluster_id)
-                self.base = self.base or self._number()
-                return Grouped(
-                    (
-                        Group("sg-base", "kite-base-sim", f"sg-base{self.base}", "base"),
-                        Group("sg-x", "kite-x", f"sg-{record.cluster_id}", "whitelist"),
-                    )
-                )
-            case Terminate(ids, _):
-                for instance_id in ids:
-                    self.end(self.hosts[instance_id])
-            case Release(ids):
-                for allocation_id in ids:
-                    self.addresses.pop(allocation_id, None)
-            case DropGroups(last):
-                return self._drop(record.cluster_id, last=last)
-            case Secure(_, address):
-                host = self.by_address(address)
-                if host:
-                    host.secured = True
-            case CloseGroups() | DeleteVolumes() | Install():
-                pass
-        return Done()
-
-    def end(self, host: Host) -> None:
-        if self.shown(host):
-            host.ended_at = min(host.ended_at, self.now)
-
-    def _launch(self, record: Record, launch: Launch) -> Outcome:
-        intent = launch.intent
-        if intent.client_token not in self.intents:
-            self.unannounced.append(intent.client_token)
-        params = repr(intent)
-        if self.honours_tokens and intent.client_token in self.tokens:
-            known, instance_id = self.tokens[intent.client_token]
-            host = self.hosts[instance_id]
-            if known != params:
-                raise refusals.failure("IdempotentParameterMismatch", "sim")
-            if self.now >= host.ended_at:
-                raise refusals.failure("IdempotentInstanceTerminated", "sim")
-            return Launched(self.fact(host))
-        if f"sg-base{self.base}" not in intent.security_group_ids or not self.base:
-            raise refusals.failure("InvalidGroup.NotFound", "sim")
-        self._capacity(intent.instance_type, intent.subnet_id)
-        return Launched(self.fact(self._host(record, launch, params)))
-
-    def _capacity(self, kind: str, subnet: str) -> None:
-        if self.chance.drought and not self.chance.calm:
-            raise refusals.failure("InsufficientInstanceCapacity", "sim")
-        if self.chance.hits("dry"):
-            self.dry_until[kind, subnet] = self.now + self.chance.between(1, 900)
-        if not self.chance.calm and self.now < self.dry_until.get((kind, subnet), 0):
-            raise refusals.failure("InsufficientInstanceCapacity", "sim")
-
-    def _host(self, record: Record, launch: Launch, params: str) -> Host:
-        chance, now = self.chance, self.now
-        running = now + (NEVER if chance.hits("never_boots") else chance.between(1, 40))
-        host = Host(
-            f"i-{self._number()}",
-            record.cluster_id,
-            launch.slot,
-            launch.attempt,
-            launch.intent.client_token,
-            now,
-            now + (chance.between(1, 120) if chance.hits("hide") else 0),
-            running,
-            running if chance.hits("dies_at_boot") else NEVER,
-            NEVER if chance.hits("no_ssh") else running + chance.between(0, 30),
-        )
-        host.ended_at = host.dies_at
-        self.hosts[host.instance_id] = host
-        self.tokens[host.token] = (params, host.instance_id)
-        self.most = max(self.most, len(self.alive(record.cluster_id, launch.slot)))
-        return host
-
-    def _allocate(self, record: Record) -> Outcome:
-        number = self._number()
-        fact = AddressFact(f"eipalloc-{number}", f"198.18.0.{number}")
-        self.addresses[fact.allocation_id] = fact
-        self.owners[fact.allocation_id] = record.cluster_id
-        return Allocated(fact)
-
-    def _associate(self, allocation_id: str, instance_id: str) -> Outcome:
-        host, held = self.hosts[instance_id], self.addresses.get(allocation_id)
-        if held is None:
-            raise refusals.failure("InvalidAllocationID.NotFound", "sim")
-        if host.machine(self.now) is not Machine.RUNNING:
-            raise refusals.failure("IncorrectInstanceState", "sim")
-        host.address = f"eipassoc-{self._number()}"
-        self.addresses[allocation_id] = AddressFact(allocation_id, held.public_ip, host.address)
-        return Associated(host.address)
-
-    def _drop(self, cluster_id: str, *, last: bool) -> Outcome:
-        if self.alive(cluster_id):
-            return Dropped((f"sg-{cluster_id}",), "in use")
-        self.groups.discard(cluster_id)
-        if last:
-            self.base = 0
-        return Dropped()
-
-    def _number(self) -> int:
+    def number(self) -> int:
         self.numbers += 1
         return self.numbers
 
+    def do(self, action: str, asked: Answer) -> Answer:
+        """The effect of one call, at once.
 
-def silence() -> DeadlinePassed:
-    return DeadlinePassed("sim: no reply", reason="CLOUD_AWAY")
+        Raises:
+            KiteError: as EC2's code means.
+        """
+        bare = action.partition(":")[0]
+        if self.chance.hits("throttle"):
+            raise _refused("RequestLimitExceeded")
+        if self.now < self.forbidden_until and not self.chance.calm:
+            raise _refused("UnauthorizedOperation")
+        return _ACTIONS[bare](self, asked)
+
+    # machines -----------------------------------------------------------------------------------
+
+    def run_instances(self, asked: Answer) -> Answer:
+        token = asked["ClientToken"]
+        parameters = repr(asked)
+        if token in self.tokens:
+            known, instance_id = self.tokens[token]
+            if known != parameters:
+                raise _refused("IdempotentParameterMismatch")
+            host = self.hosts[instance_id]
+            if self.now >= host.ended_at:
+                raise _refused("IdempotentInstanceTerminated")
+            return {"Instances": [host.api(self.now)]}
+        if "KeyName" in asked and asked["KeyName"] not in self.keys:
+            raise _refused("InvalidKeyPair.NotFound")
+        interface = asked["NetworkInterfaces"][0]
+        self._check_groups(interface["Groups"])
+        if self.chance.hits("quota"):
+            raise _refused("VcpuLimitExceeded")
+        self._capacity(asked["InstanceType"], interface["SubnetId"])
+        host = self._host(asked, interface)
+        self.tokens[token] = (parameters, host.instance_id)
+        return {"Instances": [host.api(self.now)]}
+
+    def _check_groups(self, wanted: Iterable[str]) -> None:
+        known = {g.group_id for g in self.groups.values() if g.known_at <= self.now}
+        if not known.issuperset(wanted):
+            raise _refused("InvalidGroup.NotFound")
+
+    def _capacity(self, kind: str, subnet: str) -> None:
+        offer = (kind, subnet)
+        if self.chance.hits("dry"):
+            self.dry_until[offer] = self.now + self.chance.between(1, 900)
+        dry = offer in self.drought or self.now < self.dry_until.get(offer, 0)
+        if dry and not self.chance.calm:
+            raise _refused("InsufficientInstanceCapacity")
+
+    def _host(self, asked: Answer, interface: Answer) -> Host:
+        chance, now, number = self.chance, self.now, self.number()
+        marks = tags.unpack(asked["TagSpecifications"][0]["Tags"])
+        owner = tags.owner_of(marks)
+        assert owner is not None
+        shown = now + (chance.between(1, 120) if chance.hits("hide") else 0)
+        running = now + (NEVER if chance.hits("never_boots") else chance.between(1, 40))
+        host = Host(
+            instance_id=f"i-{number:x}",
+            cluster_id=owner.cluster,
+            slot=owner.slot,
+            attempt=owner.attempt,
+            token=asked["ClientToken"],
+            subnet_id=interface["SubnetId"],
+            groups=tuple(interface["Groups"]),
+            tags=marks,
+            born=now,
+            shown_at=shown,
+            found_at=shown + (chance.between(1, 60) if chance.hits("lag") else 0),
+            running_at=running,
+            ssh_at=NEVER if chance.hits("no_ssh") else running + chance.between(0, 30),
+        )
+        if chance.hits("dies_at_boot"):
+            host.ended_at, host.reason = running, "Server.InternalError"
+        if chance.hits("slow_end"):
+            host.ending = chance.between(5, 120)
+        host.speaks_at = NEVER if chance.hits("mute") else chance.between(1, 40)
+        if interface["AssociatePublicIpAddress"] or host.slot:
+            host.public_ip = f"203.0.113.{number}"
+        self.hosts[host.instance_id] = host
+        self.tale.tell("ec2", f"{host.instance_id} is {owner.cluster}/{owner.slot}.{owner.attempt}")
+        self.born(host)
+        return host
+
+    def terminate(self, asked: Answer) -> Answer:
+        """One id that is not shown refuses all (EC2 API, TerminateInstances)."""
+        wanted = [self.hosts.get(i) for i in asked["InstanceIds"]]
+        if any(host is None or not host.shown(self.now) for host in wanted):
+            raise _refused("InvalidInstanceID.NotFound", " ".join(asked["InstanceIds"]))
+        for host in wanted:
+            assert host is not None
+            self.end(host, "Client.UserInitiatedShutdown")
+        return {}
+
+    def end(self, host: Host, why: str) -> None:
+        if self.now < host.ended_at:
+            host.ended_at, host.reason = self.now, why
+            self.tale.tell("ec2", f"{host.instance_id} ends: {why}")
+            self.ended(host)
+        if self.chance.hits("volume_stays") and host.installed_at < NEVER:
+            volume = Volume(f"vol-{host.instance_id}", host.cluster_id, host.tags, host.born)
+            self.volumes[volume.volume_id] = volume
+
+    def describe_instances(self, asked: Answer) -> Answer:
+        now = self.now
+        if ids := asked.get("InstanceIds"):
+            found = [self.hosts[i] for i in ids if i in self.hosts and self.hosts[i].shown(now)]
+            if len(found) < len(ids):
+                unknown = ", ".join(sorted(set(ids) - {h.instance_id for h in found}))
+                raise _refused("InvalidInstanceID.NotFound", unknown)
+        else:
+            found = [h for h in self.hosts.values() if h.shown(now)]
+            for one in asked.get("Filters", ()):
+                name, values = one["Name"], one["Values"]
+                found = [h for h in found if _matches(h, name, values, now)]
+        date = format_datetime(at(now)) if "Filters" in asked else ""
+        return {
+            "Reservations": [{"Instances": [h.api(now) for h in found]}],
+            "ResponseMetadata": {"HTTPHeaders": {"date": date}},
+        }
+
+    # what stands by -----------------------------------------------------------------------------
+
+    def allocate(self, asked: Answer) -> Answer:
+        if self.chance.hits("quota"):
+            raise _refused("AddressLimitExceeded")
+        number = self.number()
+        marks = tags.unpack(asked["TagSpecifications"][0]["Tags"])
+        lag = self.chance.between(1, 20) if self.chance.hits("lag") else 0
+        held = Held(
+            f"eipalloc-{number:x}",
+            f"198.18.0.{number}",
+            marks[tags.CLUSTER],
+            marks,
+            self.now + lag,
+        )
+        self.addresses[held.allocation_id] = held
+        self.tale.tell("ec2", f"{held.allocation_id} is {held.cluster_id}'s")
+        return held.api()
+
+    def associate(self, asked: Answer) -> Answer:
+        host, held = self.hosts.get(asked["InstanceId"]), self.addresses.get(asked["AllocationId"])
+        if held is None:
+            raise _refused("InvalidAllocationID.NotFound")
+        if host is None or not host.shown(self.now):
+            raise _refused("InvalidInstanceID.NotFound", asked["InstanceId"])
+        if host.machine(self.now) not in {Machine.RUNNING, Machine.STOPPED}:
+            raise _refused("IncorrectInstanceState")
+        for other in self.hosts.values():
+            if held.association and other.association == held.association:
+                other.association = other.public_ip = ""
+        held.association = host.association = f"eipassoc-{self.number():x}"
+        host.public_ip = held.public_ip
+        return {"AssociationId": held.association}
+
+    def release(self, asked: Answer) -> Answer:
+        held = self.addresses.get(asked["AllocationId"])
+        if held is None:
+            raise _refused("InvalidAllocationID.NotFound")
+        for host in self.hosts.values():
+            if held.association and host.association == held.association and host.alive(self.now):
+                raise _refused("InvalidIPAddress.InUse")
+        del self.addresses[held.allocation_id]
+        self.ended(held)
+        self.tale.tell("ec2", f"{held.allocation_id} is given back")
+        return {}
+
+    def describe_addresses(self, asked: Answer) -> Answer:
+        held = [a for a in self.addresses.values() if a.found_at <= self.now]
+        for one in asked.get("Filters", ()):
+            held = [a for a in held if _tagged(a.tags, one["Name"], one["Values"])]
+        return {"Addresses": [a.api() for a in held]}
+
+    def describe_volumes(self, asked: Answer) -> Answer:
+        """Of machines that have not ended, and those that stayed."""
+        now = self.now
+        found = [v.api() for v in self.volumes.values()]
+        for host in self.hosts.values():
+            if host.alive(now) and host.found_at <= now:
+                one = {**host.api(now), "State": "in-use", "VolumeId": f"vol-{host.instance_id}"}
+                found.append(one)
+        for one in asked.get("Filters", ()):
+            name, values = one["Name"], one["Values"]
+            found = [v for v in found if _tagged(tags.unpack(v["Tags"]), name, values)]
+        return {"Volumes": found}
+
+    def delete_volume(self, asked: Answer) -> Answer:
+        volume_id = asked["VolumeId"]
+        if volume_id not in self.volumes:
+            raise _refused("InvalidVolume.NotFound")
+        if self.hosts[volume_id.removeprefix("vol-")].alive(self.now):
+            raise _refused("VolumeInUse")
+        del self.volumes[volume_id]
+        return {}
+
+    def images(self, asked: Answer) -> Answer:
+        return {"Images": [{"ImageId": "ami-1", "RootDeviceName": "/dev/sda1"}]}
+
+    def subnets(self, asked: Answer) -> Answer:
+        found = [{"SubnetId": s, "VpcId": "vpc-1", "AvailabilityZone": s[-1]} for s in SUBNETS]
+        return {"Subnets": found}
+
+    def key_pairs(self, asked: Answer) -> Answer:
+        return {"KeyPairs": [{"KeyName": name} for name in sorted(self.keys)]}
+
+    def import_key(self, asked: Answer) -> Answer:
+        self.keys.add(asked["KeyName"])
+        return {}
+
+    def delete_key(self, asked: Answer) -> Answer:
+        self.keys.discard(asked["KeyName"])
+        return {}
+
+
+_ACTIONS: dict[str, Callable[[Cloud, Answer], Answer]] = {
+    "RunInstances": Cloud.run_instances,
+    "TerminateInstances": Cloud.terminate,
+    "DescribeInstances": Cloud.describe_instances,
+    "AllocateAddress": Cloud.allocate,
+    "AssociateAddress": Cloud.associate,
+    "ReleaseAddress": Cloud.release,
+    "DescribeAddresses": Cloud.describe_addresses,
+    "DescribeVolumes": Cloud.describe_volumes,
+    "DeleteVolume": Cloud.delete_volume,
+    "DescribeImages": Cloud.images,
+    "DescribeSubnets": Cloud.subnets,
+    "DescribeKeyPairs": Cloud.key_pairs,
+    "ImportKeyPair": Cloud.import_key,
+    "DeleteKeyPair": Cloud.delete_key,
+}
+
+
+def _refused(code: str, text: str = "sim") -> Exception:
+    return refusals.failure(code, text)
+
+
+def _matches(host: Host, name: str, values: list[str], now: float) -> bool:
+    match name:
+        case "client-token":
+            return host.token in values
+        case "instance-id":
+            return host.instance_id in values
+        case "instance-state-name":
+            return host.machine(now).value in values
+        case _:
+            return host.found_at <= now and _tagged(host.tags, name, values)
+
+
+def _tagged(marks: dict[str, str], name: str, values: list[str]) -> bool:
+    kind, _, key = name.partition(":")
+    assert kind == "tag", name
+    return marks.get(key) in values

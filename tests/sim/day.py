@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from provisioner.facts import Machine
-from provisioner.record import ClusterState
+from tests.sim import ear, judge
+from tests.sim.actor import Actor
 from tests.sim.chance import Chance, Odds, odds_of
 from tests.sim.cloud import Cloud
-from tests.sim.process import Process
+from tests.sim.process import GroupSweep, Process
 from tests.sim.registry import Store
-from tests.sim.virtual import run
+from tests.sim.tale import Tale
+from tests.sim.virtual import Stuck, run
+from tests.sim.watch import Watch
 
-TROUBLE, LAST_NEWS, CALM = 1500.0, 200.0, 4 * 3600.0
+TROUBLE, CALM, LOOK = 900.0, 4 * 3600.0, 30.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Who takes part; None is left to the dice. `script` forces a fault at a moment of p1.0."""
+
+    odds: Odds | None = None
+    processes: int | None = None
+    clusters: int | None = None
+    workers: int | None = None
+    trouble: float = TROUBLE
+    tidy: float = 0.2  # how likely all is deleted at once in the end
+    script: tuple[tuple[int | str, str], ...] = ()
+    patience: float = float("inf")  # seconds that a machine may be nobody's
 
 
 @dataclass
@@ -21,122 +37,183 @@ class Day:
     """One seed: its cloud, its store, and its processes one after the other."""
 
     seed: int
-    odds: Odds | None = None
-    cloud: Cloud = field(init=False)
-    store: Store = field(init=False)
-    faults: list[str] = field(default_factory=list)
-    crashes: int = 0
-    deleted: set[str] = field(default_factory=set)
+    plan: Plan = field(default_factory=Plan)
+    wrong_ways: list[str] = field(default_factory=list)
+    wrong_ends: list[str] = field(default_factory=list)
+    moments: list[str] = field(default_factory=list)
+    lasted: float = 0.0
+    asked: int = 0
 
     def __post_init__(self) -> None:
-        self.store = Store()
-        self.cloud = Cloud(Chance(self.seed, self.odds or odds_of(self.seed)))
-        self.cloud.intents = self.store.intents
+        self.tale = Tale()
+        self.chance = Chance(self.seed, self.plan.odds or odds_of(self.seed))
+        self.away_until: dict[str, float] = {}
+        self.alive: list[Actor] = []
+
+    @property
+    def faults(self) -> list[str]:
+        return self.wrong_ends + self.wrong_ways
 
     async def live(self) -> None:
-        chance = self.cloud.chance
-        names = [f"c{n}" for n in range(chance.dice.choice((1, 1, 2)))]
-        keepers = [asyncio.create_task(self._keeper(n)) for n in range(chance.dice.choice((1, 2)))]
-        stories = [asyncio.create_task(self._story(name)) for name in names]
-        await asyncio.sleep(TROUBLE)
-        chance.calm = True
+        self.cloud = Cloud(self.chance, self.tale)
+        self.store = Store(self.tale)
+        self.watch = Watch(self.cloud, self.store)
+        self.cloud.born, self.cloud.ended = self.watch.born, self.watch.ended
+        self.store.written = self.watch.written
+        story, plan = self.chance.story, self.plan
+        count = plan.processes or story.choice((1, 2, 2, 3))
+        clusters = plan.clusters or story.choice((1, 1, 1, 2, 3))
+        keepers = [asyncio.create_task(self._keeper(n)) for n in range(count + 1)]
+        troubles = asyncio.create_task(self._troubles())
+        stories = [asyncio.create_task(self._story(f"cats{n}")) for n in range(clusters)]
+        await asyncio.sleep(plan.trouble)
+        self._calm()
         await asyncio.gather(*stories)
-        if chance.dice.random() < 0.3:
-            await self._delete_all(names)
-        await self._settle(names)
+        troubles.cancel()
+        if story.random() < plan.tidy:
+            await self._tidy()
+        await self._settle()
         for keeper in keepers:
             keeper.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
-        self._judge(names)
+        paused = "freeze" in self.tale.told
+        self.wrong_ways = (
+            judge.on_the_way(self.watch, paused=paused, patience=plan.patience) + ear.heard
+        )
+        self.wrong_ends = judge.unsettled(self.cloud, self.store, self.watch)
+        self.lasted = self.cloud.now
+
+    async def _tidy(self) -> None:
+        """Everything is deleted at almost the same time."""
+        for cluster_id in list(self.store.rows):
+            await asyncio.sleep(self.chance.story.uniform(0, 2))
+            self.store.delete(cluster_id)
+
+    def _calm(self) -> None:
+        self.chance.calm = True
+        self.store.quiet_from_ms = self.store.clock.now_ms()
+        self.away_until.clear()
+        for actor in self.alive:
+            actor.wall.skew = 0.0
+        self.tale.tell("day", "calm from now on")
 
     async def _keeper(self, number: int) -> None:
-        """Starts a process again a while after it died."""
+        """Starts a process again a while after it ended; number 0 is a whitelist service."""
         rounds = 0
         while True:
-            process = Process(f"p{number}.{rounds}", self.cloud, self.store)
-            process.start()
+            first = (number, rounds) == (1, 0)
+            actor = Actor(
+                f"{'p' if number else 'w'}{number}.{rounds}",
+                self.chance,
+                self.tale,
+                self.away_until,
+                dict(self.plan.script) if first else {},
+                self.moments if first else [],
+            )
+            make = Process if number else GroupSweep
+            self.alive.append(actor)
+            make(actor, self.cloud, self.store).start()
             try:
-                await process.dead.wait()
-                self.crashes += 1
+                await actor.ended.wait()
             finally:
-                await process.stop()
+                self.alive.remove(actor)
+                await actor.bury()
+                self.asked += len(actor.moments) // 2
             rounds += 1
-            await asyncio.sleep(self.cloud.chance.between(0, 45))
+            await asyncio.sleep(self.chance.between(0, 45))
+
+    # neighbours ---------------------------------------------------------------------------------
+
+    async def _troubles(self) -> None:
+        """What comes by the minute."""
+        chance = self.chance
+        while True:
+            await asyncio.sleep(60)
+            for actor in list(self.alive):
+                if chance.hits("drain"):
+                    actor.drain()
+                if chance.hits("skew"):
+                    actor.wall.skew = chance.between(-600, 600)
+                    self.tale.fault(actor.name, "skew", f"{actor.wall.skew:.0f} s")
+            for what in ("cloud", "registry"):
+                if chance.hits("away"):
+                    seconds = chance.between(5, 600)
+                    self.away_until[what] = self.cloud.now + seconds
+                    self.tale.fault(what, "away", f"for {seconds:.0f} s")
+            if chance.hits("forbidden"):
+                seconds = chance.between(5, 300)
+                self.cloud.forbidden_until = self.cloud.now + seconds
+                self.tale.fault("ec2", "forbidden", f"for {seconds:.0f} s")
 
     async def _story(self, name: str) -> None:
-        """What the user and the neighbours of this cluster do."""
-        dice = self.cloud.chance.dice
-        await asyncio.sleep(dice.uniform(0, 30))
-        self.store.create(name)
-        if dice.random() < 0.3:
-            await asyncio.sleep(dice.expovariate(1 / 200))
-            for host in self.cloud.alive(name):
-                self.cloud.end(host)
-        if dice.random() < 0.5:
-            await asyncio.sleep(dice.expovariate(1 / 200))
-            self.store.delete(name)
-            self.deleted.add(name)
-
-    async def _delete_all(self, names: list[str]) -> None:
-        """Somebody tidies up: everything goes at almost the same time."""
-        for name in names:
-            await asyncio.sleep(self.cloud.chance.between(0, 2))
-            if name not in self.deleted:
-                self.store.delete(name)
-                self.deleted.add(name)
-
-    async def _settle(self, names: list[str]) -> None:
-        await asyncio.sleep(LAST_NEWS)
-        end = asyncio.get_running_loop().time() + CALM
-        while asyncio.get_running_loop().time() < end:
-            if all(self._rests(name) for name in names):
+        """What the user and the neighbours of this name do."""
+        story, odds = self.chance.story, self.chance.odds
+        await asyncio.sleep(story.uniform(0, 30))
+        for life in range(2):
+            cluster_id = f"{name}-{life}"
+            workers = self.plan.workers
+            if workers is None:
+                workers = story.choice((0, 0, 0, 0, 1, 2, 3))
+            self.store.create(cluster_id, name, workers=workers)
+            outside = asyncio.create_task(self._outside(cluster_id))
+            deleted = story.random() < odds.deleted
+            if deleted:
+                soon = story.random() < 0.4  # while it is still being made
+                await asyncio.sleep(story.uniform(0, 20) if soon else story.expovariate(1 / 250))
+                self.store.delete(cluster_id)
+            await outside
+            if not deleted or story.random() >= odds.again:
                 return
-            await asyncio.sleep(30)
+            while not self.store.rows[cluster_id].gone:  # noqa: ASYNC110 - until then it is taken
+                await asyncio.sleep(5)
+            await asyncio.sleep(story.uniform(0, 10))
 
-    def _rests(self, name: str) -> bool:
-        if name in self.deleted:
-            return self.store.rows[name].gone
-        record = self.store.record(name)
-        still = not any(node.retiring for node in record.nodes)
-        return still and record.state in {ClusterState.RUNNING, ClusterState.FAILED}
+    async def _outside(self, cluster_id: str) -> None:
+        """Somebody ends or stops machines by hand."""
+        story, odds = self.chance.story, self.chance.odds
+        if story.random() < odds.killed:
+            await asyncio.sleep(story.expovariate(1 / 200))
+            for host in self._some(cluster_id):
+                self.tale.fault("ops", "killed", host.instance_id)
+                self.cloud.end(host, "User initiated")
+        if story.random() < odds.stopped:
+            await asyncio.sleep(story.expovariate(1 / 200))
+            for host in self._some(cluster_id):
+                self.tale.fault("ops", "stopped", host.instance_id)
+                host.stopped = True
+                if story.random() < 0.5:
+                    await asyncio.sleep(story.uniform(1, 900))
+                    host.stopped = False
+                    self.tale.tell("ops", f"starts {host.instance_id} again")
 
-    def _judge(self, names: list[str]) -> None:
-        cloud = self.cloud
-        # A process that stood still longer than its lease may do one thing more than it should;
-        # the machine is ended again at once, which the rest of the judgement demands.
-        if cloud.most > (2 if cloud.chance.odds.freeze else 1):
-            self.faults.append(f"{cloud.most} machines for one slot at a time")
-        self.faults += [f"launched {t} without a committed intent" for t in cloud.unannounced]
-        for name in names:
-            self._judge_one(name)
-        if all(self.store.rows[n].gone for n in names):
-            left = [*cloud.addresses, *cloud.groups, *(["base"] if cloud.base else [])]
-            self.faults += [f"{thing} is left" for thing in left]
+    def _some(self, cluster_id: str) -> list:  # type: ignore[type-arg]
+        now = self.cloud.now
+        mine = [
+            h
+            for h in self.cloud.hosts.values()
+            if h.cluster_id == cluster_id and h.running_at <= now < h.ended_at
+        ]
+        return [h for h in mine if self.chance.story.random() < 0.6]
 
-    def _judge_one(self, name: str) -> None:
-        alive, row = self.cloud.alive(name), self.store.rows[name]
-        if name in self.deleted:
-            owned = [i for i, c in self.cloud.owners.items() if c == name]
-            if not row.gone:
-                self.faults.append(f"{name} is not gone: {self.store.record(name)}")
-            if alive or name in self.cloud.groups or set(owned) & set(self.cloud.addresses):
-                self.faults.append(f"{name} left something behind")
-            return
-        record = self.store.record(name)
-        node = record.nodes[0] if record.nodes else None
-        match record.state:
-            case ClusterState.RUNNING:
-                good = len(alive) == 1 and node and node.instance_id == alive[0].instance_id
-                good = good and alive[0].machine(self.cloud.now) is Machine.RUNNING
-                good = good and alive[0].secured
-            case ClusterState.FAILED:
-                good = not alive and bool(record.reason) and bool(record.why)
-            case _:
-                good = False
-        if not good:
-            self.faults.append(f"{name}: {[h.instance_id for h in alive]} {record}")
+    async def _settle(self) -> None:
+        end = self.cloud.now + CALM
+        while self.cloud.now < end:
+            if not judge.unsettled(self.cloud, self.store, self.watch):
+                return
+            await asyncio.sleep(LOOK)
 
 
-def live(day: Day) -> Day:
-    run(day.live())
+def live(seed: int, plan: Plan | None = None) -> Day:
+    """One day, lived."""
+    day = Day(seed, plan or Plan())
+    ear.heard.clear()
+    try:
+        run(day.live())
+    except Stuck as stuck:
+        day.wrong_ends.append(str(stuck))
     return day
+
+
+def calm_odds(**more: float) -> Odds:
+    """No trouble but these."""
+    return replace(Odds(deleted=0.0, again=0.0), **more)

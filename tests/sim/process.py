@@ -1,191 +1,224 @@
-"""One provisioner process: the real loop over the simulated cloud and registry, killable anywhere.
+"""The processes that are put to the test, as they are down to their wires.
 
-Every call passes two gates, before and after its effect; at each the process may die or the
-reply may get lost. A dead process does nothing more: its calls never return.
+Real are the loop, the turn, every decision, Ec2World with its hands and eyes, and the registry's
+client; simulated are EC2 itself, the other services, hosts and time.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
 
-from kite import refusals
-from kite.errors import KiteError, Unavailable
-from provisioner.facts import Facts, InstallFact, Leftovers, Outcome, Site
+from kite.errors import Unavailable
+from kite.rpc.sweep_book import SweepBook
+from kite.sweep import Mode, Policy
+from kite.sweeping import Sweeper
+from provisioner.ec2 import network
+from provisioner.facts import Answer, Machine, Reach
+from provisioner.groups import Groups as GroupsClient
+from provisioner.installs import Installs, Secrets
 from provisioner.limits import Limits
 from provisioner.loop import Loop, Pace
-from provisioner.plan import Action, Install, Terminate
-from provisioner.questions import Questions
-from provisioner.record import Record
-from provisioner.registry import Claim, Write
-from tests.sim.cloud import NEVER, Cloud, Host, silence
+from provisioner.registry import RegistryClient
+from provisioner.registry_time import RegistryTime
+from provisioner.sweep import facts as sweep_facts
+from provisioner.sweep.cloud import SweepCloud
+from provisioner.world import Ec2World
+from tests.sim import swift
+from tests.sim.actor import Actor
+from tests.sim.cloud import Cloud
+from tests.sim.groups import Groups
+from tests.sim.hosts import Host
+from tests.sim.installer import Installer
 from tests.sim.registry import Store
-from tests.sim.virtual import VirtualClock
+from tests.sim.wire import CLOUD, HOST, REGISTRY, Over, Wire
+from whitelist_svc import sweep as whitelist_sweep
+from whitelist_svc.ec2 import Ec2 as WhitelistEc2
 
 LIMITS = Limits(poll_ms=2_000, settled_ms=60_000)
-PACE = Pace(poll_seconds=5.0, reread_seconds=6.0)
+PACE = Pace(poll_seconds=20.0, reread_seconds=6.0)
+SECRET = "a secret of the simulator"
+swift.prepare()
+INSTALL, LEASE = "sim", 30
+POLICY, MODE = Policy(), Mode.ON
+SWEEP_SECONDS, DUTY_SECONDS = 60, 120
+WANTED = network.Wanted(INSTALL, "us-east-1", "ami-1", "", (), 20, Reach.PUBLIC)
 
 
-@dataclass
-class Job:
-    host: Host
-    ends_at: float
-    ok: bool
-    reason: str
-    tries: int
-
-
-@dataclass
 class Process:
-    """World and Registry of one process; `dead` is set by bad luck."""
+    """One provisioner, put together as provisioner.app.build does it."""
 
-    name: str
-    cloud: Cloud
-    store: Store
-    dead: asyncio.Event = field(default_factory=asyncio.Event)
-    jobs: dict[str, Job] = field(default_factory=dict)
-    known_site: Site | None = None
-    frozen_until: float = 0.0
-    looping: asyncio.Task[None] | None = None
+    def __init__(self, actor: Actor, cloud: Cloud, store: Store) -> None:
+        self.actor = actor
+        self.cloud = cloud
+        self.wire = wire = actor.wire
+        self.clock = RegistryTime(actor.wall)
+        registry: Any = Channel(wire, REGISTRY, store.answer, store)
+        whitelist: Any = Channel(wire, CLOUD, Groups(cloud).answer, store)
+        door: Any = Door(wire, cloud)
+        records = RegistryClient(registry, holder=actor.name, lease_seconds=LEASE, clock=self.clock)
+        world = Ec2World(
+            door,
+            WANTED,
+            secret=SECRET,
+            registry=records,
+            groups=GroupsClient(whitelist),
+            installs=Installs(Installer(actor, cloud), Secrets(INSTALL, SECRET), {}),
+            probe=Probe(wire, cloud),
+            ssh=self._ssh,
+        )
+        read = functools.partial(sweep_facts.read, install=INSTALL)
+        book = SweepBook(registry, read, duty="sweep", holder=actor.name, seconds=DUTY_SECONDS)
+        self.loop = Loop(world, records, self.clock, LIMITS, PACE, chance=lambda: 0.5)
+        self.sweeper = _sweeper(SweepCloud(door, INSTALL), book)
 
     def start(self) -> None:
-        loop = Loop(self, self, VirtualClock(), LIMITS, PACE, chance=self.cloud.chance.dice.random)
-        self.looping = asyncio.create_task(loop.run(), name=self.name)
+        self.actor.start(self.loop.run, self.sweeper.run)
 
-    async def stop(self) -> None:
-        self.dead.set()
-        if self.looping:
-            self.looping.cancel()
-            await asyncio.gather(self.looping, return_exceptions=True)
+    async def _ssh(self, address: str) -> bool:
+        def answers() -> bool:
+            host = by_address(self.cloud, address)
+            return host is not None and self.cloud.now >= host.ssh_at
 
-    async def _gate(self, seconds: float = 0.0) -> None:
-        if self.cloud.chance.hits("crash"):
-            self.dead.set()
-        if self.dead.is_set():
-            await asyncio.get_running_loop().create_future()  # for ever
-        if self.cloud.chance.hits("freeze"):
-            self.frozen_until = self.cloud.now + self.cloud.chance.between(5, 90)
-        await asyncio.sleep(max(seconds, self.frozen_until - self.cloud.now))
+        return bool(await self.wire.ask(f"ssh {address}", answers, HOST))
 
-    # World --------------------------------------------------------------------------------------
 
-    async def site(self) -> Site:
-        if self.known_site is None:
-            await self._cloud_call()
-            self.known_site = self.cloud.site()
-        return self.known_site
+def _sweeper(cloud: Any, book: SweepBook) -> Sweeper:
+    return Sweeper(cloud, book, POLICY, install=INSTALL, seconds=SWEEP_SECONDS, mode=MODE)
 
-    async def _cloud_call(self) -> None:
-        await self._gate(self.cloud.chance.between(0.01, 0.3))
-        if self.cloud.chance.hits("throttle"):
-            raise refusals.failure("RequestLimitExceeded", "sim")
-        if self.cloud.chance.hits("lost"):
-            raise silence()
 
-    async def see(self, record: Record, asked: Questions) -> Facts:
-        await self._cloud_call()
-        cloud = self.cloud
-        shown = {i: h for i, h in cloud.hosts.items() if cloud.shown(h)}
-        tokens = {h.token: cloud.fact(h) for h in shown.values()}
-        owned = [a for i, a in cloud.addresses.items() if cloud.owners[i] == record.cluster_id]
-        return Facts(
-            site=await self.site(),
-            instances={i: cloud.fact(shown[i]) for i in asked.ids if i in shown},
-            launched={t: tokens[t] for t in asked.tokens if t in tokens},
-            address=owned[0] if asked.address and owned else None,
-            installs={t: self._install(t) for t in asked.installs if t in self.jobs},
-            ssh=frozenset(t for t, a in asked.ssh.items() if self._ssh(a)),
-            answers={t: cloud.answer(a) for t, a in asked.milvus.items()},
-            hashes={t: f"hash-{t}" for t in asked.hash_tokens},
-            leftovers=self._left(record, shown, owned) if asked.leftovers else None,
+class GroupSweep:
+    """The sweeping half of one whitelist service, put together as whitelist_svc.app.build does."""
+
+    def __init__(self, actor: Actor, cloud: Cloud, store: Store) -> None:
+        self.actor = actor
+        registry: Any = Channel(actor.wire, REGISTRY, store.answer, store)
+        session: Any = Session(actor.wire, Groups(cloud))
+        book = SweepBook(
+            registry,
+            whitelist_sweep.read,
+            duty="sweep-groups",
+            holder=actor.name,
+            seconds=DUTY_SECONDS,
         )
+        door = whitelist_sweep.SweepCloud(session, WhitelistEc2(session), INSTALL)
+        self.sweeper = _sweeper(door, book)
 
-    def _left(self, record: Record, shown: dict[str, Host], owned: list) -> Leftovers:  # type: ignore[type-arg]
-        mine = [self.cloud.fact(h) for h in shown.values() if h.cluster_id == record.cluster_id]
-        others = self.store.others(record.cluster_id)
-        return Leftovers(tuple(mine), tuple(owned), others=others)
+    def start(self) -> None:
+        self.actor.start(self.sweeper.run)
 
-    def _ssh(self, address: str) -> bool:
-        host = self.cloud.by_address(address)
-        return host is not None and self.cloud.now >= host.ssh_at
 
-    def _install(self, token: str) -> InstallFact:
-        job = self.jobs[token]
-        if self.cloud.now < job.ends_at:
-            return InstallFact(running=True, step="unpack", done=1, total=3, tries=job.tries)
-        if job.ok:
-            job.host.installed_at = min(job.host.installed_at, job.ends_at)
-        return InstallFact(running=False, ok=job.ok, reason=job.reason, tries=job.tries)
+@dataclass
+class Session:
+    """whitelist_svc.session.Session, as far as the sweep needs it."""
 
-    async def act(self, record: Record, action: Action) -> Outcome | KiteError:
+    wire: Wire
+    groups: Groups
+
+    async def call(self, method: str, **asked: Any) -> dict[str, Any]:
+        act = getattr(self.groups, method)
+        found = await self.wire.ask(method, lambda: act(asked), CLOUD)
+        return dict(found)
+
+    async def pages(self, method: str, key: str, **asked: Any) -> list[Any]:
+        return list((await self.call(method, **asked))[key])
+
+
+@dataclass
+class Door:
+    """provisioner.ec2.client.Ec2, without threads and botocore."""
+
+    wire: Wire
+    cloud: Cloud
+
+    async def call(
+        self, action: str, parameters: dict[str, Any], *, once: bool = False
+    ) -> dict[str, Any]:
+        found = await self.wire.ask(action, lambda: self.cloud.do(action, parameters), CLOUD)
+        return dict(found)
+
+
+_REPEATED = frozenset({"Commit", "Renew", "ClaimDuty", "GetCluster", "ListClusters"})
+
+
+@dataclass
+class Channel:
+    """What generated stubs take for a grpc.aio.Channel."""
+
+    wire: Wire
+    kind: Any
+    answer: Callable[[str, Any], Any]
+    store: Store
+
+    def unary_unary(self, path: str, **_: Any) -> Callable[..., Awaitable[Any]]:
+        what = path.rpartition("/")[2]
+
+        async def call(request: Any, **_: Any) -> Any:
+            for tries in range(2):
+                try:
+                    return await self.wire.ask(what, lambda: self.answer(path, request), self.kind)
+                except Unavailable:  # the real channel repeats what may be repeated
+                    if tries or what not in _REPEATED or not self.wire.chance.coin():
+                        raise
+            raise AssertionError
+
+        return call
+
+    def unary_stream(self, path: str, **_: Any) -> Callable[..., AsyncIterator[Any]]:
+        return lambda request: self._hints()
+
+    async def _hints(self) -> AsyncIterator[Any]:
+        """Some hints get lost, and now and then the stream breaks."""
+        from kite.v1.controller_pb2 import WatchHintsResponse
+
+        mine: asyncio.Queue[str] = asyncio.Queue()
+        self.store.watchers.append(mine)
         try:
-            await self._cloud_call()
-            outcome = self._do(record, action)
-        except KiteError as failed:
-            return failed
-        await self._gate(0.1)
-        if self.cloud.chance.hits("lost"):
-            return silence()
-        return outcome
+            while True:
+                hint = await mine.get()
+                if self.wire.sender.over:
+                    raise Over
+                if self.wire.chance.hits("registry"):
+                    raise Unavailable("sim: hints broke off")
+                yield WatchHintsResponse(cluster_id=hint)
+        finally:
+            self.store.watchers.remove(mine)
 
-    def _do(self, record: Record, action: Action) -> Outcome:
-        if isinstance(action, Install):
-            self._begin(action)
-        if isinstance(action, Terminate):
-            for token in action.tokens:
-                self.jobs.pop(token, None)
-        return self.cloud.do(record, action)
 
-    def _begin(self, install: Install) -> None:
-        chance, host = self.cloud.chance, self.cloud.hosts[install.instance_id]
-        old = self.jobs.get(install.token)
-        ok, reason = True, ""
-        if chance.hits("install_breaks"):
-            ok, reason = False, "TASK_FAILED"
-        elif chance.hits("install_stumbles"):
-            ok, reason = False, "UNREACHABLE"
-        seconds = 1.0 if host.installed_at < NEVER else chance.between(5, 90)
-        tries = old.tries + 1 if old else 1
-        self.jobs[install.token] = Job(host, self.cloud.now + seconds, ok, reason, tries)
+@dataclass
+class Probe:
+    """Milvus over its own port."""
 
-    def forget(self, cluster_id: str) -> None:
-        return None
+    wire: Wire
+    cloud: Cloud
 
-    # Registry -----------------------------------------------------------------------------------
+    async def look(self, address: str, password: str) -> Answer:
+        def answer() -> Answer:
+            host = by_address(self.cloud, address)
+            if host is None or self.cloud.now < host.installed_at + host.speaks_at:
+                return Answer.SILENT
+            return Answer.ANSWERS if host.secured else Answer.UNSECURED
 
-    async def _registry_call(self) -> None:
-        await self._gate(0.005)
-        if self.cloud.chance.hits("registry"):
-            raise Unavailable("sim: registry is away")
-
-    async def _registry_answer(self) -> None:
-        await self._gate()
-        if self.cloud.chance.hits("registry"):
-            raise Unavailable("sim: the registry's answer got lost")
-
-    async def claim(self, most: int) -> list[Claim]:
-        await self._registry_call()
-        found = self.store.claim(self.name, most)
-        await self._registry_answer()
+        found: Answer = await self.wire.ask(f"look {address}", answer, HOST)
         return found
 
-    async def renew(self, held: Sequence[tuple[str, int]]) -> dict[str, float]:
-        await self._registry_call()
-        return self.store.renew(self.name, list(held))
+    async def secure(self, address: str, password: str) -> None:
+        def secure() -> None:
+            host = by_address(self.cloud, address)
+            if host is None:
+                raise Unavailable("sim: nobody at this address")
+            host.secured = True
 
-    async def commit(self, claim: Claim, write: Write) -> Claim:
-        await self._registry_call()
-        stored = self.store.commit(self.name, claim, write)
-        await self._registry_answer()
-        return stored
+        await self.wire.ask(f"secure {address}", secure, HOST)
 
-    async def get(self, cluster_id: str) -> Record | None:
-        await self._registry_call()
-        return self.store.get(cluster_id)
 
-    async def others(self, cluster_id: str) -> bool:
-        return self.store.others(cluster_id)
-
-    def hints(self) -> AsyncIterator[str]:
-        return self.store.hints()
+def by_address(cloud: Cloud, address: str) -> Host | None:
+    for host in cloud.hosts.values():
+        if address in (host.private_ip, host.public_ip) and (
+            host.machine(cloud.now) is Machine.RUNNING
+        ):
+            return host
+    return None

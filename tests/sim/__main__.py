@@ -1,0 +1,65 @@
+"""`make sim`: many days, one day with its story, or every safeguard switched off once."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+from tests.sim.ablations import of_all
+from tests.sim.day import live
+from tests.sim.many import many
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """0 when every day ended well (or every switch showed), else 1."""
+    asked = argparse.ArgumentParser(prog="make sim", description=__doc__)
+    asked.add_argument("--days", type=int, default=10_000, help="how many days")
+    asked.add_argument("--first", type=int, default=0, help="seed of the first")
+    asked.add_argument("--seed", type=int, help="live this day alone and print its story")
+    asked.add_argument("--ablation", action="store_true", help="the table of safeguards")
+    given = asked.parse_args()
+    if given.seed is not None:
+        return story(given.seed)
+    return ablation(given.days) if given.ablation else days(given.first, given.days)
+
+
+def story(seed: int) -> int:
+    day = live(seed)
+    say(day.tale.text())
+    say(f"\nstory {day.tale.digest}, seed {seed}: {day.faults or 'ended well'}")
+    return bool(day.faults)
+
+
+def days(first: int, count: int) -> int:
+    began = time.monotonic()
+    found = many(first, count)
+    took = time.monotonic() - began
+    say(f"{found.text()}\n{took:.0f} s, {count / took:.0f} days a second")
+    for seed, faults in sorted(found.bad.items()):
+        say(f"seed {seed}: {faults}")
+    if found.bad:
+        story(min(found.bad))
+    return bool(found.bad)
+
+
+def ablation(count: int) -> int:
+    say("switched off                 wrong end   extra wrong way   days  first seeds")
+    blind = 0
+    for switch, found in of_all(count):
+        blind += not found.seeds
+        first = ", ".join(map(str, found.seeds[:3])) or "-"
+        say(
+            f"{switch.safeguard:<28}{found.ends:>10}{found.extras:>8}{found.ways:>10}"
+            f"{found.days:>7}  {first}"
+        )
+    return bool(blind)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""What must be true in the end."""
+
+from __future__ import annotations
+
+from kite.v1 import operation_pb2 as op
+from provisioner.facts import Machine
+from provisioner.record import ClusterState, Node, NodeState, Record
+from tests.sim.cloud import Cloud
+from tests.sim.hosts import Host
+from tests.sim.registry import Row, Store
+from tests.sim.watch import Watch
+
+# Ends that an honest world can force; every other reason of a failed cluster is our own fault.
+HONEST = frozenset(
+    {
+        "INSUFFICIENT_CAPACITY",
+        "QUOTA_EXCEEDED",
+        "INSTANCE_LOST",
+        "INSTALL_FAILED",
+        "INSTALL_TOO_LONG",
+        "TASK_FAILED",
+        "UNREACHABLE",
+        "DEADLINE",
+        "MILVUS_NOT_HEALTHY",
+        "LAUNCH_LOOP",
+    }
+)
+_ENDED = (op.OPERATION_STATE_SUCCEEDED, op.OPERATION_STATE_FAILED)
+_HEALTHY = {ClusterState.RUNNING, ClusterState.DEGRADED}
+
+
+def on_the_way(watch: Watch, *, paused: bool, patience: float) -> list[str]:
+    """What must not have happened, however it ended."""
+    found = [f"launched {token} without a committed intent" for token in watch.unannounced]
+    found += [f"the attempt of {one} was taken back" for one in watch.forgotten()]
+    if not paused:  # a process that stood still may do one thing more than it should
+        found += watch.premature
+        patience = 0.0
+    long = {one: seconds for one, seconds in watch.lost.items() if seconds > patience}
+    found += [f"{one} was nobody's for {seconds:.1f} s" for one, seconds in long.items()]
+    if watch.most > (2 if paused else 1):
+        found.append(f"{watch.most} machines for one slot at a time")
+    return found
+
+
+def unsettled(cloud: Cloud, store: Store, watch: Watch) -> list[str]:
+    """What must not stay so: every sentence that stays is a defect."""
+    found = [f"machine {one} is nobody's" for one in watch.orphans()]
+    found += [f"{one} is left" for one in watch.strays()]
+    for cluster_id, row in store.rows.items():
+        found += [f"{cluster_id}: {what}" for what in _of_one(cloud, store, cluster_id, row)]
+    return found
+
+
+def _of_one(cloud: Cloud, store: Store, cluster_id: str, row: Row) -> list[str]:
+    alive = [h for h in cloud.hosts.values() if h.cluster_id == cluster_id and h.alive(cloud.now)]
+    if not row.cluster.spec.wanted:
+        if not row.gone:
+            return [f"is not gone: {store.record(cluster_id)}"]
+        if row.operation.state != op.OPERATION_STATE_SUCCEEDED:
+            return [f"its deletion is told as {row.operation.state}"]
+        return [f"left {host.instance_id}" for host in alive]
+    record = store.record(cluster_id)
+    found = [w for node in record.nodes for w in _of_node(cloud, node, alive)]
+    found += _of_whole(record, row)
+    return found
+
+
+def _of_whole(record: Record, row: Row) -> list[str]:
+    found = []
+    if len(record.nodes) != 1 + record.spec.workers:
+        found.append(f"has {len(record.nodes)} nodes")
+    if record.state is ClusterState.FAILED:
+        if record.reason not in HONEST or not record.why:
+            found.append(f"failed because of {record.reason}: {record.why}")
+    elif record.state not in _HEALTHY:
+        found.append(f"is {record.state} for ever: {record.why}")
+    elif not record.address.association_id or not record.milvus_url:
+        found.append("runs without its address")
+    # A create waits for the machine that somebody stopped by hand: it has not failed yet.
+    if row.operation.state not in _ENDED and record.reason != "INSTANCE_STOPPED":
+        found.append(f"its operation is told as {row.operation.state}")
+    return found
+
+
+def _of_node(cloud: Cloud, node: Node, alive: list[Host]) -> list[str]:
+    mine = [host for host in alive if host.slot == node.slot]
+    if node.state is NodeState.FAILED:
+        return [f"failed node {node.slot} keeps {host.instance_id}" for host in mine]
+    if node.state is not NodeState.RUNNING:
+        return [f"node {node.slot} is {node.state} for ever: {node.why} {node.reason}"]
+    if len(mine) != 1 or mine[0].instance_id != node.instance_id:
+        return [f"node {node.slot} has {[h.instance_id for h in mine]}, not {node.instance_id}"]
+    host = mine[0]
+    if node.reason == "INSTANCE_STOPPED":
+        return [] if host.stopped else [f"node {node.slot} is told to be stopped"]
+    if node.reason or host.machine(cloud.now) is not Machine.RUNNING or not host.secured:
+        return [f"node {node.slot} is told to run, but {host} {node.reason}"]
+    return []

@@ -1,0 +1,128 @@
+"""Who owns what, at every moment: machines too many, and how long things were nobody's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kite.v1 import cluster_pb2 as pb
+from tests.sim.cloud import Cloud
+from tests.sim.hosts import NEVER, Held, Host
+from tests.sim.registry import Row, Store
+
+
+@dataclass
+class Watch:
+    """Looks at every launch, every commit and every end."""
+
+    cloud: Cloud
+    store: Store
+    extras: int = 0
+    most: int = 0  # machines for one slot at a time
+    longest: float = 0.0  # seconds that a machine was nobody's
+    unannounced: list[str] = field(default_factory=list)
+    attempts: dict[tuple[str, int], int] = field(default_factory=dict)
+    taken_back: list[tuple[str, int, int]] = field(default_factory=list)
+    lost: dict[str, float] = field(default_factory=dict)
+    premature: list[str] = field(default_factory=list)
+
+    def born(self, host: Host) -> None:
+        if host.token not in self.store.intents:
+            self.unannounced.append(host.token)
+        now, cluster_id = self.cloud.now, host.cluster_id
+        same = [h for h in self._alive(cluster_id) if h.slot == host.slot]
+        self.most = max(self.most, len(same))
+        if len(same) > 1:
+            self.extras += 1
+            others = ", ".join(h.instance_id for h in same if h is not host)
+            self.cloud.tale.fault("watch", "extra", f"{host.instance_id} beside {others}")
+        host.nobodys_since = NEVER if self._is_owned(host) else now
+
+    def written(self, cluster_id: str) -> None:
+        self._check_attempts(cluster_id)
+        alive = self._alive(cluster_id)
+        if alive and self._row(cluster_id) is None:
+            ids = ", ".join(host.instance_id for host in alive)
+            self.premature.append(f"{cluster_id} is told to be gone and {ids} lives")
+        for host in alive:
+            self._count(host, owned=self._is_owned(host))
+        for held in self.cloud.addresses.values():
+            if held.cluster_id == cluster_id:
+                self._count(held, owned=self.is_kept(held))
+
+    def _check_attempts(self, cluster_id: str) -> None:
+        for node in self.store.rows[cluster_id].cluster.status.nodes:
+            place = (cluster_id, node.slot)
+            if node.attempt < self.attempts.get(place, 0):
+                self.taken_back.append((*place, self.attempts[place]))
+            self.attempts[place] = node.attempt
+
+    def forgotten(self) -> list[str]:
+        """Machines of attempts that were taken back in the records: never, once one was sent."""
+        tried = {(h.cluster_id, h.slot, h.attempt): h for h in self.cloud.hosts.values()}
+        return [tried[one].instance_id for one in self.taken_back if one in tried]
+
+    def _count(self, thing: Host | Held, *, owned: bool) -> None:
+        if owned:
+            self._over(thing)
+        elif thing.nobodys_since == NEVER:
+            thing.nobodys_since = self.cloud.now
+
+    def _over(self, thing: Host | Held) -> None:
+        if thing.nobodys_since != NEVER:
+            seconds = self.cloud.now - thing.nobodys_since
+            self.longest = max(self.longest, seconds)
+            if isinstance(thing, Host):
+                self.lost[thing.instance_id] = seconds
+            thing.nobodys_since = NEVER
+
+    def ended(self, thing: Host | Held) -> None:
+        self._over(thing)
+
+    def orphans(self) -> list[str]:
+        """Ids of living machines that are nobody's now."""
+        return [
+            h.instance_id
+            for h in self.cloud.hosts.values()
+            if self.cloud.now < h.ended_at and not self._is_owned(h)
+        ]
+
+    def strays(self) -> list[str]:
+        """Everything else that is nobody's now."""
+        cloud = self.cloud
+        found = [a.allocation_id for a in cloud.addresses.values() if not self.is_kept(a)]
+        found += [v.volume_id for v in cloud.volumes.values() if self._row(v.cluster_id) is None]
+        live = any(not row.gone for row in self.store.rows.values())
+        for group in cloud.groups.values():
+            if (self._row(group.cluster_id) is None) if group.cluster_id else not live:
+                found.append(group.name)
+        return found + ([] if live else sorted(cloud.keys))
+
+    def _alive(self, cluster_id: str) -> list[Host]:
+        now = self.cloud.now
+        hosts = self.cloud.hosts.values()
+        return [h for h in hosts if h.cluster_id == cluster_id and now < h.ended_at + h.ending]
+
+    def _row(self, cluster_id: str) -> Row | None:
+        row = self.store.rows.get(cluster_id)
+        return None if row is None or row.gone else row
+
+    def _is_owned(self, host: Host) -> bool:
+        row = self._row(host.cluster_id)
+        return row is not None and any(_owns(node, host) for node in row.cluster.status.nodes)
+
+    def is_kept(self, held: Held) -> bool:
+        row = self._row(held.cluster_id)
+        if row is None:
+            return False
+        known = row.cluster.status.address.allocation_id
+        return known in {"", held.allocation_id}
+
+
+def _owns(node: pb.Node, host: Host) -> bool:
+    """A node that is done with its machine owns nothing."""
+    done = node.state == pb.NODE_STATE_FAILED and not node.retiring
+    if done or node.state == pb.NODE_STATE_GONE:
+        return False
+    if node.instance_id:
+        return bool(node.instance_id == host.instance_id)
+    return (node.slot, node.attempt) == (host.slot, host.attempt)
