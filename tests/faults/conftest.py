@@ -79,3 +79,19 @@ def world(request, relay, database):
     engine = Mongo(uri_by(relay, retry=request.param), database, prove=False)
     yield World(engine)
     engine.close()
+
+
+@pytest.fixture
+def strict_world(relay, database):
+    """As `world`, over a driver that tries once."""
+    engine = Mongo(uri_by(relay), database, prove=False)
+    yield World(engine)
+    engine.close()
+
+
+@pytest.fixture
+def patient_world(relay, database):
+    """As `world`, over a driver that tries again."""
+    engine = Mongo(uri_by(relay, retry=True), database, prove=False)
+    yield World(engine)
+    engine.close()

@@ -47,41 +47,37 @@ def test_a_delete_whose_reply_was_lost_makes_one_operation(world, relay):
     assert [o.type for o in operations] == ["delete-cluster", "create-cluster"]
 
 
-def test_without_the_second_look_it_would_not_be_known(world, relay, monkeypatch, request):
-    if "tries-again" in request.node.name:
-        pytest.skip("there the driver's own second try hides it")
+def test_without_the_second_look_it_would_not_be_known(strict_world, relay, monkeypatch):
     monkeypatch.setattr(Store, "_ours", lambda store, record: False)
     relay.lose(INSERT)
     with pytest.raises(Unavailable):
-        world.create()
+        strict_world.create()
 
 
-def test_somebody_elses_write_is_not_taken_for_ours(world, relay):
-    seen = world.create()
-    world.delete()
-    assert world.store.swap(seen, seen) is None
+def test_somebody_elses_write_is_not_taken_for_ours(strict_world, relay):
+    seen = strict_world.create()
+    strict_world.delete()
+    assert strict_world.store.swap(seen, seen) is None
 
 
 @pytest.mark.parametrize(("command", "code"), [
     ("find", NOT_PRIMARY), ("update", STEPPED_DOWN), ("update", SHUTTING_DOWN),
 ])  # fmt: skip
-def test_a_step_down_is_told_as_away_and_ends_by_itself(world, failing, code, command):
-    world.create()
+def test_a_step_down_is_told_as_away_and_ends_by_itself(strict_world, failing, code, command):
+    strict_world.create()
     failing.arm(command, errorCode=code, times=0)
     with pytest.raises(Unavailable) as caught:
-        world.delete()
+        strict_world.delete()
     assert (caught.value.reason, caught.value.retry_after) == ("STORE_AWAY", 1)
     failing.disarm()
-    assert not world.delete().cluster.spec.wanted
+    assert not strict_world.delete().cluster.spec.wanted
 
 
 @pytest.mark.parametrize("code", [NOT_PRIMARY, STEPPED_DOWN])
-def test_a_short_step_down_is_not_noticed_when_the_driver_may_repeat(world, failing, code, request):
-    if "tries-once" in request.node.name:
-        pytest.skip("the URI forbids a second try")
-    world.create()
+def test_a_short_step_down_is_not_noticed_when_the_driver_may_repeat(patient_world, failing, code):
+    patient_world.create()
     failing.arm("update", errorCode=STEPPED_DOWN)
-    assert not world.delete().cluster.spec.wanted
+    assert not patient_world.delete().cluster.spec.wanted
 
 
 @pytest.mark.parametrize("fault", [
@@ -89,32 +85,36 @@ def test_a_short_step_down_is_not_noticed_when_the_driver_may_repeat(world, fail
     {"code": 100, "errmsg": "not enough data-bearing nodes"},
     {"code": 91, "errmsg": "shutdown in progress"},
 ])  # fmt: skip
-def test_a_write_that_no_majority_has_is_not_acknowledged(world, failing, fault, monkeypatch):
-    world.create()
+def test_a_write_that_no_majority_has_is_not_acknowledged(
+    strict_world, failing, fault, monkeypatch
+):
+    strict_world.create()
     # Where it is asked for what is certain, a primary alone cannot say yes.
-    monkeypatch.setattr(type(world.engine), "holds", lambda *_: False)
+    monkeypatch.setattr(type(strict_world.engine), "holds", lambda *_: False)
     failing.arm("update", writeConcernError=fault, times=0)
     with pytest.raises(Unavailable) as caught:
-        world.delete()
+        strict_world.delete()
     assert caught.value.reason == "STORE_AWAY"
 
 
-def test_the_second_look_asks_for_what_a_majority_has(world, failing):
+def test_the_second_look_asks_for_what_a_majority_has(strict_world, failing):
     """A server that cannot give majority reads is never believed."""
-    record = world.create()
+    record = strict_world.create()
     failing.arm("find", errorCode=134, times=0)  # ReadConcernMajorityNotAvailableYet
     with pytest.raises(pymongo.errors.PyMongoError):
-        world.engine.holds(world.engine.bound.clusters, {"_id": record.cluster.cluster_id})
+        strict_world.engine.holds(
+            strict_world.engine.bound.clusters, {"_id": record.cluster.cluster_id}
+        )
 
 
 @pytest.mark.parametrize("mode", [Mode.CUT, Mode.HOLD])
-def test_a_database_away_is_told_and_comes_back_by_itself(world, relay, mode):
-    record = world.create()
+def test_a_database_away_is_told_and_comes_back_by_itself(strict_world, relay, mode):
+    record = strict_world.create()
     relay.become(mode)
-    for ask in (lambda: world.store.by_id(record.cluster.cluster_id), world.delete):
+    for ask in (lambda: strict_world.store.by_id(record.cluster.cluster_id), strict_world.delete):
         with pytest.raises(Unavailable) as caught:
             ask()
         assert (caught.value.reason, caught.value.retry_after) == ("STORE_AWAY", 1)
     relay.become(Mode.PASS)
-    assert world.store.by_id(record.cluster.cluster_id) == record
-    assert not world.delete().cluster.spec.wanted
+    assert strict_world.store.by_id(record.cluster.cluster_id) == record
+    assert not strict_world.delete().cluster.spec.wanted
