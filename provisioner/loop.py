@@ -192,6 +192,7 @@ class Loop:
             _log.info("lease over", cluster=cluster_id, description=lost.description)
         except KiteError as failed:
             _log.warning("visit ended", cluster=cluster_id, error=str(failed))
+            await self._give_back(claim)
         except Exception as defect:  # noqa: BLE001 - one cluster's defect must not end the others
             _log.error("visit ended by a defect", cluster=cluster_id, exc_info=defect)
             await asyncio.sleep(after_failures(4, self._chance()) / 1000)
@@ -200,6 +201,25 @@ class Loop:
             if visit is not None and visit.fence == claim.fence:
                 del self._visits[cluster_id]
                 self._woken.set()
+
+    async def _give_back(self, claim: Claim) -> None:
+        """Let go of a cluster whose visit failed, so that it need not wait for the lease to end.
+
+        After a pause, because it would be due again at once.
+        """
+        visit = self._visits[claim.record.cluster_id]
+        failures = 3
+        while not visit.lost and self._clock.monotonic() < visit.until:
+            await asyncio.sleep(after_failures(failures, self._chance()) / 1000)
+            failures += 1
+            try:
+                await self._registry.release(claim)
+            except LeaseLost:
+                return
+            except KiteError as failed:
+                _log.info("a claim could not be given back", reason=failed.reason)
+            else:
+                return
 
     async def _turns(self, claim: Claim) -> None:
         visit = self._visits[claim.record.cluster_id]
