@@ -11,14 +11,19 @@ from kite.errors import (
     NoCapacity,
     OverLimit,
 )
-from kite.refusals import TOKEN_MISMATCH, TOKEN_OVER, gone
+from kite.refusals import MALFORMED_CALL, TOKEN_MISMATCH, TOKEN_OVER, gone
 from provisioner import nodes
 from provisioner.limits import Limits, Wait
 from provisioner.record import Node
 from provisioner.sight import GROUP_MISSING, NO_CAPACITY, PLACE_MISSING
 
 USER_DATA_CHANGED = "USER_DATA_CHANGED"
-FOR_GOOD = (CloudRefused, OverLimit, AlreadyExists, InvalidRequest, Forbidden)
+_FOR_GOOD = (CloudRefused, OverLimit, AlreadyExists, InvalidRequest, Forbidden)
+
+
+def for_good(error: KiteError) -> bool:
+    """Asked again the same way, the answer would be the same; a malformed call is never sent."""
+    return isinstance(error, _FOR_GOOD) or error.reason == MALFORMED_CALL
 
 
 def group_missing(error: KiteError) -> bool:
@@ -56,7 +61,7 @@ def after_refusal(
         return replace(node, retiring=True, reason=reason, why=error.description)
     if error.context.get("aws-code", "") in TOKEN_OVER:
         return _used_up(node, now)
-    if not isinstance(error, FOR_GOOD):
+    if not for_good(error):
         return node
     # A mismatch says that the token was used before, whatever we remember of it.
     used = error.context.get("aws-code", "") in TOKEN_MISMATCH

@@ -8,7 +8,7 @@ from dataclasses import replace
 from kite.errors import CloudThrottled, KiteError, NoCapacity
 from provisioner import nodes
 from provisioner.facts import Allocated, Associated, Dropped, Grouped, Launched, Outcome
-from provisioner.launch_refusals import FOR_GOOD, after_refusal, group_missing
+from provisioner.launch_refusals import after_refusal, for_good, group_missing
 from provisioner.limits import Limits
 from provisioner.plan import (
     Action,
@@ -111,12 +111,12 @@ def _refused(record: Record, action: Action, error: KiteError, limits: Limits, n
     match action:
         case Launch():
             return _launch_refused(record, action, error, limits, now)
-        case Allocate() | EnsureGroups() if isinstance(error, FOR_GOOD):
+        case Allocate() | EnsureGroups() if for_good(error):
             clear = _no_address_made(record) if isinstance(action, Allocate) else record
             return _none_can_start(clear, error, now)
         case Allocate() if isinstance(error, CloudThrottled):
             return _no_address_made(record)
-        case Associate() if isinstance(error, FOR_GOOD) and not _not_yet(error):
+        case Associate() if for_good(error) and not _not_yet(error):
             return _no_address(record, action, error, now)
         case CloseGroups() | DropGroups():
             kind = WHITELIST_CLOSED if isinstance(action, CloseGroups) else GROUPS_DROPPED
@@ -193,7 +193,7 @@ def _told(action: Action, error: KiteError) -> bool:
     if isinstance(error, NoCapacity | CloudThrottled):  # asked to slow down we slow down, no more
         return True
     told = Launch | Allocate | EnsureGroups
-    return isinstance(error, FOR_GOOD) and isinstance(action, told)
+    return for_good(error) and isinstance(action, told)
 
 
 def cloud_silent(record: Record, error: KiteError, now: int) -> Record:

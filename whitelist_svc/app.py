@@ -100,7 +100,7 @@ def build(
         strict=settings.whitelist_strict,
         web_gui=policy.web_gui,
     )
-    whitelists = Whitelists(records, follower, clock, policy=policy)
+    whitelists = Whitelists(records, follower, clock, policy=policy, pause=pause)
     mender = Mender(ec2, hands, follower, keeper, records, clock, pause, how)
     sweeper = Sweeper(
         sweep.SweepCloud(session, ec2, settings.install),

@@ -12,6 +12,7 @@ from kite.errors import CloudThrottled, Conflict, KiteError, NotFound, Unavailab
 from kite.telemetry import logs
 from kite.v1 import operation_pb2
 from whitelist_svc import report, rules
+from whitelist_svc.apply import Pause
 from whitelist_svc.change import Held
 from whitelist_svc.cluster import Cluster
 from whitelist_svc.follow import Follower, InForce, Locks
@@ -21,6 +22,7 @@ from whitelist_svc.rules import Accepted, Policy, Wished
 
 _log = logs.get(__name__)
 PATIENCE_SECONDS = 20.0  # shorter than the deadline of whoever calls
+AGAIN_SECONDS = (0.25, 1.0)  # pauses after silence, before the list is looked at again
 _SHOWN_RULES = 20  # a failure travels in call metadata, which takes 8 KiB
 _RESTORED = "The whitelist before is in force; nothing has changed"
 _RESTORING = "The whitelist before is being restored"
@@ -62,12 +64,14 @@ class Whitelists:
         *,
         policy: Policy,
         patience: float = PATIENCE_SECONDS,
+        pause: Pause = asyncio.sleep,
     ) -> None:
         self._records = records
         self._follower = follower
         self._clock = clock
         self._policy = policy
         self._patience = patience
+        self._pause = pause
         self._first = Locks()
         self._applying: set[asyncio.Task[Answer]] = set()
 
@@ -135,7 +139,7 @@ class Whitelists:
         unset: bool,
     ) -> Answer:
         try:
-            in_force = await self._follower.follow(stored, unset=unset)
+            in_force = await self._follow(stored, unset=unset)
         except NotFound:
             raise
         except KiteError as failed:
@@ -143,6 +147,16 @@ class Whitelists:
             await self._record(stored, ask, started, str(told.description), told.reason)
             raise told from failed
         return await self._answer(in_force, accepted, ask, started)
+
+    async def _follow(self, stored: Cluster, *, unset: bool) -> InForce:
+        """Trouble that passes is not told to the user: looked again, and asked for what is left."""
+        for seconds in AGAIN_SECONDS:
+            try:
+                return await self._follower.follow(stored, unset=unset)
+            except Unavailable:
+                unset = False  # what was asked for may be there
+                await self._pause(seconds)
+        return await self._follower.follow(stored, unset=unset)
 
     async def settle(self) -> None:
         """Wait for changes whose callers were answered before they ended."""

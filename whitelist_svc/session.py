@@ -1,8 +1,9 @@
-"""The one boto3 EC2 client of this process, its thread pool, and EC2's errors by meaning.
+"""The one boto3 EC2 client of this process and its thread pool.
 
 EC2's limits are kept here, so that nobody above ever sees a throttled call: a call waits in line
 for a token of its action, and when EC2 says no all the same (the account has other callers), the
 call is made again after a while. A refusal for the rate is sure not to have been carried out.
+Any other failure is told at once: the client tries each call once, and whoever calls looks again.
 
 boto3 blocks: it is reached through `call` and `pages` only. The client takes a quarter of a second
 of CPU and 25 MB, so it is built by the first call, in that call's thread.
@@ -15,26 +16,18 @@ import random
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    HTTPClientError,
-    NoCredentialsError,
-    ParamValidationError,
-)
-
-from kite import crash, refusals
+from kite import crash
 from kite.buckets import Buckets
 from kite.clock import SystemClock
-from kite.errors import CloudRefused, CloudThrottled, Internal, KiteError, OverLimit, Unavailable
+from kite.ec2_failures import meaning
+from kite.errors import CloudThrottled
 
-CONNECT_SECONDS, READ_SECONDS, TRIES, THREADS = 2, 10, 3, 8
+CONNECT_SECONDS, READ_SECONDS, THREADS = 2, 10, 8
 PAGE = 1_000  # the most EC2 gives at once
-THROTTLED_SECONDS = (1, 2, 4, 8)  # between tries, beside the client's own
+THROTTLED_SECONDS = (1, 2, 4, 8)  # between tries
 Pause = Callable[[float], Awaitable[None]]
-T = TypeVar("T")
 
 
 class Session:
@@ -59,7 +52,7 @@ class Session:
         """One EC2 call.
 
         Raises:
-            CloudRefused, CloudThrottled, OverLimit, Unavailable: by the meaning of EC2's code.
+            KiteError: what EC2's refusal or silence means (kite/ec2_failures.py).
         """
         for seconds in THROTTLED_SECONDS:
             try:
@@ -71,7 +64,7 @@ class Session:
     async def _once(self, operation: str, params: dict[str, Any]) -> Any:
         await self._buckets.take(_action(operation))
         try:
-            answer = await self._in_thread(lambda client: getattr(client, operation)(**params))
+            answer = await self._in_thread(operation, params)
         except CloudThrottled:
             self._buckets.empty(_action(operation))
             raise
@@ -89,12 +82,12 @@ class Session:
                 return found
             more = {"NextToken": page["NextToken"]}
 
-    async def _in_thread(self, act: Callable[[Any], T]) -> T:
-        def run() -> T:
+    async def _in_thread(self, operation: str, params: dict[str, Any]) -> Any:
+        def run() -> Any:
             try:
-                return act(self._built())
-            except (ClientError, BotoCoreError) as refused:
-                raise _named(refused) from refused
+                return getattr(self._built(), operation)(**params)
+            except Exception as failed:
+                raise meaning(failed, _action(operation)) from failed
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, run)
 
@@ -122,32 +115,8 @@ def _build(region: str, endpoint: str) -> Any:
         connect_timeout=CONNECT_SECONDS,
         read_timeout=READ_SECONDS,
         max_pool_connections=THREADS,
-        retries={"mode": "standard", "total_max_attempts": TRIES},
+        retries={"mode": "standard", "total_max_attempts": 1},
     )
     return boto3.Session().client(
         "ec2", region_name=region, endpoint_url=endpoint or None, config=config
     )
-
-
-def _named(refused: ClientError | BotoCoreError) -> KiteError:
-    match refused:
-        case ClientError():
-            code = str(refused.response["Error"].get("Code", ""))
-            text = str(refused.response["Error"].get("Message", ""))
-            if code in refusals.RULES_FULL:
-                return OverLimit(
-                    f"the AWS quota of rules per security group is lower than ours: {text}; "
-                    "raise it or lower KITE_WHITELIST_RULES_PER_FAMILY",
-                    reason="TOO_MANY_RULES",
-                    context={"aws-code": code},
-                )
-            return refusals.failure(code, text)
-        case NoCredentialsError():
-            return CloudRefused("no AWS credentials were found", reason="CLOUD_PERMISSION")
-        case ParamValidationError():
-            return Internal("a call to EC2 was built wrongly; the log tells more")
-        case HTTPClientError():
-            return Unavailable("EC2 did not answer", reason="CLOUD_AWAY")
-        case _:
-            kind = type(refused).__name__
-            return Unavailable(f"EC2 could not be asked ({kind})", reason="CLOUD_AWAY")

@@ -8,14 +8,15 @@ from the lease that runs meanwhile.
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from kite import crash, refusals
+from kite import crash
 from kite.buckets import Buckets
 from kite.clock import Clock
-from kite.errors import CloudThrottled, DeadlinePassed, Internal, KiteError, Unavailable
+from kite.ec2_failures import meaning
+from kite.errors import CloudThrottled
 from provisioner.ec2.lean import lean, moment
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Ec2:
         """One EC2 call, tried once, and its answer.
 
         Raises:
-            KiteError: what EC2's refusal or silence means (kite/refusals.py); the code is in
+            KiteError: what EC2's refusal or silence means (kite/ec2_failures.py); the code is in
                 `context["aws-code"]`.
         """
         self.begin()
@@ -102,30 +103,3 @@ def _method(action: str) -> str:
     """`RunInstances` → `run_instances`."""
     bare = action.partition(":")[0]
     return re.sub(r"(?<!^)(?=[A-Z])", "_", bare).lower()
-
-
-def meaning(failed: Exception, action: str) -> KiteError:
-    """The failure that an exception of botocore means; silence is never a refusal."""
-    from botocore import exceptions
-
-    match failed:
-        case KiteError():
-            return failed
-        case exceptions.ClientError():
-            return _coded(failed.response.get("Error", {}), action)
-        case exceptions.ReadTimeoutError() | exceptions.ConnectTimeoutError():
-            return DeadlinePassed(f"{action}: EC2 did not answer in time", reason="CLOUD_AWAY")
-        case exceptions.NoCredentialsError():
-            return Unavailable(f"{action}: no AWS credentials found", reason="CLOUD_PERMISSION")
-        case exceptions.HTTPClientError() | exceptions.BotoCoreError():
-            text = f"{action}: EC2 could not be reached ({type(failed).__name__})"
-            return Unavailable(text, reason="CLOUD_AWAY")
-        case _:
-            return Internal(f"{action}: {type(failed).__name__}: {failed}")
-
-
-def _coded(error: Mapping[str, Any], action: str) -> KiteError:
-    code, text = str(error.get("Code", "")), str(error.get("Message", ""))
-    if not code or code.isdigit():  # a proxy or a broken reply, not EC2's own word
-        return Unavailable(f"{action}: EC2 answered without an error code", reason="CLOUD_AWAY")
-    return refusals.failure(code, f"{action}: {text}")

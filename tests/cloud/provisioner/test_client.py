@@ -11,41 +11,12 @@ import pytest
 from kite.buckets import DESCRIBING, MUTATING, UNFILTERED, Buckets, Rate, rate_of
 from kite.clock import SystemClock
 from kite.errors import (
-    CloudRefused,
     CloudThrottled,
-    DeadlinePassed,
-    Internal,
-    NoCapacity,
-    NotFound,
     Unavailable,
 )
 from localcloud.strict.faults import Fault, Kind
 from provisioner.ec2 import client
-from provisioner.ec2.client import Ec2, meaning
-
-
-def coded(code, text="said EC2"):
-    return aws.ClientError({"Error": {"Code": code, "Message": text}}, "RunInstances")
-
-
-@pytest.mark.parametrize(("failed", "kind", "reason"), [
-    (coded("InsufficientInstanceCapacity"), NoCapacity, "INSUFFICIENT_CAPACITY"),
-    (coded("VcpuLimitExceeded"), CloudRefused, "QUOTA_EXCEEDED"),
-    (coded("RequestLimitExceeded"), CloudThrottled, "CLOUD_THROTTLED"),
-    (coded("InternalError"), Unavailable, "CLOUD_AWAY"),
-    (coded("502"), Unavailable, "CLOUD_AWAY"),
-    (coded(""), Unavailable, "CLOUD_AWAY"),
-    (aws.ReadTimeoutError(endpoint_url="x"), DeadlinePassed, "CLOUD_AWAY"),
-    (aws.ConnectTimeoutError(endpoint_url="x"), DeadlinePassed, "CLOUD_AWAY"),
-    (aws.EndpointConnectionError(endpoint_url="x"), Unavailable, "CLOUD_AWAY"),
-    (aws.ConnectionClosedError(endpoint_url="x"), Unavailable, "CLOUD_AWAY"),
-    (aws.NoCredentialsError(), Unavailable, "CLOUD_PERMISSION"),
-    (NotFound("x"), NotFound, "NOT_FOUND"),
-    (ZeroDivisionError("x"), Internal, "INTERNAL"),
-])  # fmt: skip
-def test_failures_by_meaning(failed, kind, reason):
-    found = meaning(failed, "RunInstances")
-    assert (type(found), found.reason) == (kind, reason)
+from provisioner.ec2.client import Ec2
 
 
 @pytest.mark.parametrize(("action", "method"), [

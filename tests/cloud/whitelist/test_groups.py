@@ -14,9 +14,7 @@ from whitelist_svc.groups import Kind as GroupKind
 from whitelist_svc.keep import Bases, Standing
 
 OTHER = "cbbbbbbbbbbbbbbbb"
-CONTROL = {
-    (cidr, port) for cidr in ("10.88.0.0/16", "2001:db8::/32") for port in (22, 19530)
-}
+CONTROL = {(cidr, port) for cidr in ("10.88.0.0/16", "2001:db8::/32") for port in (22, 19530)}
 
 
 def group(world, group_id):
@@ -93,7 +91,10 @@ async def test_a_whitelist_from_birth_is_in_force_at_once(world):
 
 
 async def test_a_lost_reply_of_create_leads_to_one_group(world):
+    """Whoever asks again is given the groups whose replies were lost."""
     world.fault(Kind.LOST_REPLY, "CreateSecurityGroup", times=2)
+    with pytest.raises(errors.Unavailable):
+        await world.ensure()
     ids = await world.ensure()
     named = world.ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [world.vpc]}])[
         "SecurityGroups"
@@ -255,10 +256,14 @@ async def test_another_groups_rule_is_named_as_blocker(world):
     assert f"rule in {theirs}" in (await drop(world)).why
 
 
-async def test_a_lost_reply_of_delete_is_no_failure(world):
+async def test_a_lost_reply_of_delete_leaves_nothing_to_do_for_who_asks_again(world):
     await world.ensure()
     world.fault(Kind.LOST_REPLY, "DeleteSecurityGroup", times=1)
+    with pytest.raises(errors.Unavailable):
+        await drop(world)
+    since = world.since()
     assert (await drop(world)).remaining == []
+    assert world.writes(since) == []
 
 
 async def test_dropping_twice_is_no_failure(world):

@@ -9,11 +9,10 @@ import pytest
 
 from kite.buckets import Buckets
 from kite.clock import SystemClock
-from kite.errors import CloudThrottled
+from kite.errors import CloudThrottled, Unavailable
 from localcloud.strict.faults import Fault, Kind
 from localcloud.strict.knobs import Knobs
 from tests.worlds.strict import NoLimits
-from whitelist_svc import session as sessions
 from whitelist_svc.session import Session
 
 CREATE = "CreateSecurityGroup"
@@ -43,7 +42,6 @@ def time(strict_ec2):
 def session_of(strict_ec2, monkeypatch, **how) -> Iterator[Session]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "kite")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "kite")
-    monkeypatch.setattr(sessions, "TRIES", 1)  # botocore's own repeats take real seconds
     made = Session(region="us-east-1", endpoint=strict_ec2.api.endpoint, **how)
     yield made
     made._pool.shutdown()
@@ -90,3 +88,19 @@ async def test_one_that_lasts_is_told_in_the_end(strict_ec2, time, monkeypatch):
     ):
         await make(session, groups=1)
     assert len([seconds for seconds in time.waited if seconds >= 0.5]) == 4
+
+
+@pytest.mark.parametrize("kind", [Kind.RESET, Kind.LOST_REPLY])
+@pytest.mark.parametrize("action", [CREATE, "DescribeSecurityGroups"])
+async def test_a_call_is_tried_once(strict_ec2, time, monkeypatch, kind, action):
+    """A repeat inside the client would pass by the bucket and by whoever looks first."""
+    strict_ec2.api.faults.add(Fault(kind, action=action))
+    with (
+        session_of(strict_ec2, monkeypatch, buckets=Buckets(time, time), pause=time) as session,
+        pytest.raises(Unavailable),
+    ):
+        if action == CREATE:
+            await make(session, groups=1)
+        else:
+            await session.pages("describe_security_groups", "SecurityGroups")
+    assert strict_ec2.api.calls.count(action) == 1

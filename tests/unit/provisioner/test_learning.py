@@ -120,7 +120,8 @@ def test_a_throttled_address_is_asked_for_again_at_once():
 
 
 def test_silence_teaches_nothing_about_a_launch():
-    for silence in (SILENCE, Internal("?"), Unavailable("x")):
+    unknown = refusals.failure("NobodyKnows", "x", status=500)
+    for silence in (SILENCE, Internal("?"), Unavailable("x"), unknown):
         found = learn(record(ASKED), LAUNCH, silence)
         assert only(found) == ASKED
         assert not found.holds(CLOUD_ANSWERS)
@@ -268,3 +269,18 @@ def test_a_first_try_refused_for_good_leaves_nothing_to_look_for():
     fresh = Launch(0, 1, Role.MASTER, intent(), fresh=True)
     n = only(learn(record(ASKED), fresh, refusal("InvalidParameterValue")))
     assert (n.state, n.retiring, n.intent) == (S.FAILED, False, None)
+
+
+@pytest.mark.parametrize("code", ["ServerInternal", "NobodyKnows", "InvalidAMIID.NotFound"])
+def test_a_first_try_that_ended_in_a_5xx_is_still_looked_for(code):
+    fresh = Launch(0, 1, Role.MASTER, intent(), fresh=True)
+    silence = refusals.failure(code, "said EC2", status=500)
+    assert only(learn(record(ASKED), fresh, silence)) == ASKED
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_call_built_wrongly_is_not_made_for_ever(first):
+    """It was never sent, so only an earlier try can have made a machine."""
+    defect = Internal("built wrongly", reason=refusals.MALFORMED_CALL)
+    n = only(learn(record(ASKED), Launch(0, 1, Role.MASTER, intent(), fresh=first), defect))
+    assert (n.state, n.reason, n.retiring) == (S.FAILED, refusals.MALFORMED_CALL, not first)
