@@ -94,6 +94,18 @@ def _without_nothing(value):
     return value
 
 
+def ruled_group(ec2, vpc_id):
+    """A group with a rule of each kind; its id and what EC2 told of the rules."""
+    spec = [{"ResourceType": "security-group", "Tags": TAGS}]
+    made = ec2.create_security_group(
+        GroupName="kite-c1", Description="Kite", VpcId=vpc_id, TagSpecifications=spec
+    )["GroupId"]
+    v6 = {**tcp(19530), "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/48", "Description": "kite:2"}]}
+    v4 = {**tcp(19530), "IpRanges": [{"CidrIp": "203.0.113.7/32", "Description": "kite:1"}]}
+    peers = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": made}]}
+    return made, ec2.authorize_security_group_ingress(GroupId=made, IpPermissions=[v4, v6, peers])
+
+
 def whole_life(cloud):
     """From a network to nothing, with everything read after each step."""
     cloud.api.knobs = Knobs(pending_seconds=30, shutting_down_seconds=20, address_quota=9)
@@ -115,14 +127,7 @@ def whole_life(cloud):
             tell("interface", *ec2.describe_network_interfaces(Filters=here)["NetworkInterfaces"])
 
     vpc_id, subnet_id = ground(ec2)
-    spec = [{"ResourceType": "security-group", "Tags": TAGS}]
-    made = ec2.create_security_group(
-        GroupName="kite-c1", Description="Kite", VpcId=vpc_id, TagSpecifications=spec
-    )["GroupId"]
-    v6 = {**tcp(19530), "Ipv6Ranges": [{"CidrIpv6": "2001:db8::/48", "Description": "kite:2"}]}
-    v4 = {**tcp(19530), "IpRanges": [{"CidrIp": "203.0.113.7/32", "Description": "kite:1"}]}
-    peers = {"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": made}]}
-    added = ec2.authorize_security_group_ingress(GroupId=made, IpPermissions=[v4, v6, peers])
+    made, added = ruled_group(ec2, vpc_id)
     tell("rule", *added["SecurityGroupRules"])
     spec = [{"ResourceType": "elastic-ip", "Tags": TAGS}]
     address = ec2.allocate_address(Domain="vpc", TagSpecifications=spec)
