@@ -5,10 +5,12 @@ machine's; the bars are ratios of what was measured side by side in the same run
 reference defines P10 to P25; there is no P26.
 """
 
+import os
 import sys
 
 from tests.bench import ec2_rows, install_rows, process_rows, prototype_rows, rows, scale_rows
 
+BUSY = 1.5  # the bench itself keeps about one process per core running
 GROUPS = {
     "ec2": ec2_rows.measure,
     "process": process_rows.measure,
@@ -28,6 +30,11 @@ def main(chosen):
         found += GROUPS[name]()
         rows.write(found)
     rows.show(found)
+    load, cores = os.getloadavg()[0], os.cpu_count()
+    if load > cores * BUSY:
+        sys.stderr.write(
+            f"bench: load {load:.1f} on {cores} cores: seconds, and ratios of them, swing\n"
+        )
     sys.stderr.write("bench: P26 is not defined: the reference ends with P25\n")
     missed = [row.id for row in found if not row.ok]
     sys.stderr.write(
