@@ -9,7 +9,7 @@ from typing import assert_never
 
 from provisioner import nodes, status
 from provisioner.backoff import pace
-from provisioner.facts import Facts, Machine, Reach
+from provisioner.facts import Facts, Machine, Place, Reach
 from provisioner.limits import Limits
 from provisioner.node import Do, Life, Saw, Step, step
 from provisioner.offers import Offer, following, offers
@@ -38,6 +38,7 @@ from provisioner.sight import (
 )
 
 _GROWING = frozenset({Life.STARTING, Life.LOADING, Life.REPLACING})
+_STANDING = frozenset({Life.STARTING, Life.LOADING, Life.RUNNING})
 _RECOVERABLE = frozenset({"CLOUD_PERMISSION"})
 
 
@@ -224,7 +225,7 @@ def _reserved(
     if not ready:
         return node, None
     site, refused = facts.site, node.intent
-    known = offers(_type_of(record, node), site.places)
+    known = offers(_type_of(record, node), _places(record, node, site.places))
     offer, attempted = known[0], node
     if refused is not None:
         offer, fresh_round = following(known, Offer(refused.instance_type, refused.subnet_id))
@@ -237,6 +238,23 @@ def _reserved(
     intent = _frozen(record, attempted, offer, facts, now)
     after = replace(attempted, intent=intent, key_pair=site.key_pair)
     return after, _launch(after, fresh=True)
+
+
+def _places(record: Record, node: Node, every: tuple[Place, ...]) -> tuple[Place, ...]:
+    """Where this node may go: beside the machines its cluster has or asked for, else anywhere.
+
+    A launch that was refused has lost its token and holds nobody back; nor does a subnet that the
+    settings name no longer.
+    """
+    beside = {
+        other.intent.subnet_id
+        for other in record.nodes
+        if other.slot != node.slot
+        and other.intent is not None
+        and other.intent.client_token
+        and life(other, wanted=True) in _STANDING
+    }
+    return tuple(place for place in every if place.subnet_id in beside) or every
 
 
 def _type_of(record: Record, node: Node) -> str:

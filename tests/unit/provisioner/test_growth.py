@@ -254,6 +254,50 @@ def test_a_whole_round_without_capacity_is_followed_by_a_pause():
     assert (launch.intent.instance_type, launch.intent.subnet_id) == ("m5.large", "subnet-a")
 
 
+def pair(*nodes):
+    """A cluster of a master and one worker, both about to be decided on."""
+    spec = Spec(workers=1, worker_instance_type="m5.large")
+    hashes = {one.token: "hash" for one in nodes} | facts().hashes
+    return record(*nodes, spec=spec), facts(machine(), hashes=hashes)
+
+
+def launches(found):
+    return [action for action in found.actions if isinstance(action, Launch)]
+
+
+def worker(**more):
+    return replace(born(INSTALL, CLUSTER, 1, NOW), **more)
+
+
+@pytest.mark.parametrize("number", [ID, ""], ids=["a machine", "a launch without an answer"])
+def test_a_node_goes_where_the_others_of_its_cluster_are(number):
+    master = launched(intent=intent(subnet_id="subnet-b"), instance_id=number)
+    (launch,) = (one for one in launches(plan(*pair(master, worker()))) if one.slot == 1)
+    assert launch.intent.subnet_id == "subnet-b"
+
+
+def test_for_want_of_capacity_there_a_node_takes_another_type_and_no_other_zone():
+    alone = refused(instance_type="m5.large")
+    beside = worker(intent=intent(subnet_id="subnet-a"), instance_id="i-2")
+    (launch,) = (one for one in launches(plan(*pair(alone, beside))) if one.slot == 0)
+    assert (launch.intent.instance_type, launch.intent.subnet_id) == ("m6i.large", "subnet-a")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        worker(intent=intent(client_token="", subnet_id="subnet-a"), reason=NO_CAPACITY),
+        worker(intent=intent(subnet_id="subnet-a"), state=S.FAILED),
+        worker(intent=intent(subnet_id="subnet-a"), instance_id="i-2", retiring=True),
+        worker(intent=intent(subnet_id="subnet-z"), instance_id="i-2"),
+    ],
+    ids=["refused", "failed", "leaving", "in a subnet no longer named"],
+)
+def test_only_machines_that_stay_hold_a_node_back(other):
+    (launch,) = (one for one in launches(plan(*pair(refused(), other))) if one.slot == 0)
+    assert launch.intent.subnet_id == "subnet-b"
+
+
 def test_no_capacity_for_ten_minutes_is_a_failure_with_its_reason():
     found = plan(record(refused()), facts(), NOW + 10 * MINUTE)
     assert (only(found).state, only(found).reason) == (S.FAILED, "INSUFFICIENT_CAPACITY")
