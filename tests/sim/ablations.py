@@ -163,7 +163,7 @@ LATE = Plan(  # a launch arrives when its attempt is long given up; its process 
     patience=7.5 * 60,  # the guard, two sweeps and their passes
 )
 PAUSED = replace(LATE, script=LATE.script[:1], patience=60.0)
-TOGETHER = Plan(Odds(deleted=0.0), clusters=3, workers=0, trouble=200.0, tidy=1.0)
+TOGETHER = Plan(Odds(deleted=0.0), clusters=3, workers=0, trouble=200.0, tidy=1.0, base_goes=True)
 
 
 @dataclass(frozen=True)

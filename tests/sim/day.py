@@ -29,6 +29,7 @@ class Plan:
     trouble: float = TROUBLE
     tidy: float = 0.2  # how likely all is deleted at once in the end
     script: tuple[tuple[int | str, str], ...] = ()
+    base_goes: bool = False  # with the last cluster, without a rest
     patience: float = float("inf")  # seconds that a machine may be nobody's
 
 
@@ -57,7 +58,7 @@ class Day:
     async def live(self) -> None:
         self.cloud = Cloud(self.chance, self.tale)
         self.store = Store(self.tale)
-        self.watch = Watch(self.cloud, self.store)
+        self.watch = Watch(self.cloud, self.store, base_goes=self.plan.base_goes)
         self.cloud.born, self.cloud.ended = self.watch.born, self.watch.ended
         self.store.written = self.watch.written
         story, plan = self.chance.story, self.plan
@@ -76,7 +77,8 @@ class Day:
         for keeper in keepers:
             keeper.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
-        paused = "freeze" in self.tale.told
+        # A launch that stands still on its way is as a process that does.
+        paused = bool({"freeze", "late launch"} & self.tale.told.keys())
         self.wrong_ways = (
             judge.on_the_way(self.watch, paused=paused, patience=plan.patience) + ear.heard
         )

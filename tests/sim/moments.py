@@ -15,7 +15,14 @@ Job = tuple[int, int, str]
 def life(workers: int, *script: tuple[int | str, str]) -> Day:
     """Created, run, deleted."""
     plan = Plan(
-        QUIET, processes=2, clusters=1, workers=workers, trouble=40.0, tidy=0.0, script=script
+        QUIET,
+        processes=2,
+        clusters=1,
+        workers=workers,
+        trouble=40.0,
+        tidy=0.0,
+        script=script,
+        base_goes=True,
     )
     return live(SEED, plan)
 

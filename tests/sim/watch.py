@@ -16,6 +16,7 @@ class Watch:
 
     cloud: Cloud
     store: Store
+    base_goes: bool = False
     extras: int = 0
     most: int = 0  # machines for one slot at a time
     longest: float = 0.0  # seconds that a machine was nobody's
@@ -93,7 +94,9 @@ class Watch:
         found += [v.volume_id for v in cloud.volumes.values() if self._row(v.cluster_id) is None]
         live = any(not row.gone for row in self.store.rows.values())
         for group in cloud.groups.values():
-            if (self._row(group.cluster_id) is None) if group.cluster_id else not live:
+            # The base of the install may stay when its last clusters leave at the same moment.
+            bare = self.base_goes and not live
+            if (self._row(group.cluster_id) is None) if group.cluster_id else bare:
                 found.append(group.name)
         return found + ([] if live else sorted(cloud.keys))
 

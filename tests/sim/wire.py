@@ -85,7 +85,8 @@ class Wire:
             return
         if self._hits(way.late, "late"):
             takes = TIMEOUT + self.chance.between(0, 15)
-            self.tale.fault(self.sender.name, "late", what)
+            kind = "late launch" if what == "RunInstances" else "late"
+            self.tale.fault(self.sender.name, kind, what)
             _later(TIMEOUT, _settle, answer, self._silence(way, what), True)
         _later(takes, self._arrives, what, effect, way, answer)
 
