@@ -132,7 +132,11 @@ def test_at_most_one_holder_and_fences_only_grow(story):
 def test_a_lease_longer_than_any_lease_is_free():
     """The clock has jumped back since it was given; else its cluster would wait for hours."""
     lease = Lease("a", 3, NOON)
-    for back_ms, expected in ((1, False), (leases.LONGEST_MS, False), (leases.LONGEST_MS + 1, True)):
+    for back_ms, expected in (
+        (1, False),
+        (leases.LONGEST_MS, False),
+        (leases.LONGEST_MS + 1, True),
+    ):
         assert leases.free(lease, NOON - back_ms) is expected
 
 
