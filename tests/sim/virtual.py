@@ -7,10 +7,11 @@ Every step belongs to an owner, the simulated process that began it: while an ow
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from contextvars import Context, ContextVar
 from typing import Any, Protocol
 
@@ -189,10 +190,26 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     before = events._get_running_loop()
     events._set_running_loop(loop)
     try:
-        task = loop.create_task(main)
-        loop.run_until(task)
-        task.result()
+        with _at_hand(loop):
+            task = loop.create_task(main)
+            loop.run_until(task)
+            task.result()
         if loop.defects:
             raise loop.defects[0]
     finally:
         events._set_running_loop(before)
+
+
+@contextlib.contextmanager
+def _at_hand(loop: VirtualLoop) -> Iterator[None]:
+    """asyncio asks the kernel for the process id whenever it is asked for its loop; ours knows."""
+    places = ((asyncio, "get_running_loop"), (events, "get_running_loop"))
+    places += ((events, "_get_running_loop"),)
+    real = [getattr(module, name) for module, name in places]
+    for module, name in places:
+        setattr(module, name, lambda: loop)
+    try:
+        yield
+    finally:
+        for (module, name), function in zip(places, real, strict=True):
+            setattr(module, name, function)
