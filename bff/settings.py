@@ -7,10 +7,9 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from kite.described import tell
 from kite.secrets import MIN_SECRET_BYTES
-from kite.settings import Common
+from kite.settings import Common, Listen
 
 MIN_PORTAL_KEY = 32
-MAX_PORT = 65_535
 
 
 class Auth(StrEnum):
@@ -23,7 +22,7 @@ class Auth(StrEnum):
 class Settings(Common):
     """What the edge needs to know."""
 
-    bff_listen: str = Field("127.0.0.1:8080", description="host:port of the HTTP API.")
+    bff_listen: Listen = Field("127.0.0.1:8080", description="host:port of the HTTP API.")
     auth: Auth = Field(
         Auth.TRUSTED_HEADER,
         description="trusted-header (username taken as it is) or signed-header (HMAC by a portal).",
@@ -94,14 +93,6 @@ class Settings(Common):
     bff_drain_seconds: float = Field(
         10.0, gt=0, description="How long running requests may end at shutdown, seconds."
     )
-
-    @field_validator("bff_listen")
-    @classmethod
-    def _is_address(cls, text: str) -> str:
-        host, colon, port = text.rpartition(":")
-        if not colon or not host or not port.isdecimal() or int(port) > MAX_PORT:
-            raise ValueError("expected host:port, for example 127.0.0.1:8080")
-        return text
 
     @field_validator("bff_trusted_proxies")
     @classmethod

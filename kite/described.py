@@ -35,10 +35,14 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """All settings of one service, and what is wrong with them now (nothing when it can start)."""
+    """All settings of one service, what is wrong with them now, and what they still lack.
+
+    A service with `faults` does not start; one that lacks something starts and is of no use yet.
+    """
 
     settings: tuple[Setting, ...]
     faults: tuple[str, ...]
+    lacking: tuple[str, ...] = ()
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -47,7 +51,8 @@ class Described:
     def from_json(text: str) -> "Described":
         """Raises ValueError or KeyError or TypeError when the text is something else."""
         raw = json.loads(text)
-        return Described(tuple(Setting(**one) for one in raw["settings"]), tuple(raw["faults"]))
+        settings = tuple(Setting(**one) for one in raw["settings"])
+        return Described(settings, tuple(raw["faults"]), tuple(raw["lacking"]))
 
 
 def describe(cls: type[Common], environ: Mapping[str, str] | None = None) -> Described:
@@ -59,7 +64,9 @@ def describe(cls: type[Common], environ: Mapping[str, str] | None = None) -> Des
     except SettingsRefused as refused:
         faults = tuple(str(refused).splitlines())
     return Described(
-        tuple(_setting(name, field, present) for name, field in cls.model_fields.items()), faults
+        tuple(_setting(name, field, present) for name, field in cls.model_fields.items()),
+        faults,
+        () if present is None else present.lacking(),
     )
 
 

@@ -14,6 +14,7 @@ from kite.settings import Common, SettingsRefused, load
 from kite.telemetry import logs
 
 T = TypeVar("T", bound=Common)
+_log = logs.get(__name__)
 Stop: TypeAlias = asyncio.Event
 
 
@@ -39,6 +40,8 @@ def run(
     try:
         chosen = load(settings)
         logs.start(service, level=chosen.log_level, form=chosen.log_format)
+        for text in chosen.lacking():
+            _log.warning(text)
         asyncio.run(_until_told(serve, chosen))
     except CannotListen as taken:
         sys.stderr.write(f"{service}: {taken}; see KITE_{service.upper()}_LISTEN\n")

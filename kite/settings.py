@@ -8,13 +8,25 @@ capitals behind `KITE_`. Unknown `KITE_` names are refused; secrets are masked w
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_core import ErrorDetails
+
+from kite import targets
 
 PREFIX = "KITE_"
 T = TypeVar("T", bound="Common")
+Listen = Annotated[str, AfterValidator(targets.listening)]
+Target = Annotated[str, AfterValidator(targets.target)]
+Targets = Annotated[str, AfterValidator(targets.targets)]
 SERVICES = ("BFF", "REGISTRY", "PROVISIONER", "WHITELIST")
 # Names without a service's word that one program reads: the edge, the command line, the demo.
 OUTSIDE = frozenset(
@@ -49,13 +61,13 @@ class Common(BaseModel):
     )
     region: str = Field("us-east-1", description="AWS region of the clusters.")
     ec2_endpoint: str = Field("", description="Other EC2 endpoint (local cloud); empty = AWS.")
-    registry: str = Field(
+    registry: Targets = Field(
         "127.0.0.1:50051",
         description="host:port of the registry; several on one MongoDB: IP:port,IP:port or "
         "dns:///name:port.",
     )
-    provisioner: str = Field("127.0.0.1:50052", description="host:port of the provisioner.")
-    whitelist: str = Field("127.0.0.1:50053", description="host:port of the whitelist service.")
+    provisioner: Target = Field("127.0.0.1:50052", description="host:port of the provisioner.")
+    whitelist: Target = Field("127.0.0.1:50053", description="host:port of the whitelist service.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Log level.")
     log_format: str = Field(
         "auto",
@@ -63,22 +75,31 @@ class Common(BaseModel):
         description="auto = readable on a terminal, else JSON.",
     )
 
+    def lacking(self) -> tuple[str, ...]:
+        """What still has to be set before this service is of use, a sentence for each setting.
+
+        It starts without: what it holds already goes on being looked after.
+        """
+        return ()
+
 
 class SettingsRefused(Exception):
     """The settings cannot be used; the text names each fault, one per line."""
 
 
 def _from_file(path: Path) -> dict[str, str]:
-    """`NAME=value` lines of a .env file; `#` starts a comment line."""
+    """What a .env file says, read as docker compose reads it, but `$` stands for itself."""
+    from dotenv.parser import parse_stream  # only where there is a file
+
     found = {}
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        text = line.strip().removeprefix("export ")
-        if not text or text.startswith("#"):
-            continue
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise SettingsRefused(f"{path}:{number}: expected NAME=value")
-        found[name.strip()] = value.strip().strip("\"'")
+    with path.open() as stream:
+        for one in parse_stream(stream):
+            text = one.original.string
+            if one.error or (one.key is not None and one.value is None):
+                number = one.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+                raise SettingsRefused(f"{path}:{number}: expected NAME=value, quotes closed")
+            if one.key is not None:
+                found[one.key] = one.value or ""
     return found
 
 

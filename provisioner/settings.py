@@ -7,10 +7,11 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from kite.described import tell
 from kite.secrets import MIN_SECRET_BYTES
-from kite.settings import Common
+from kite.settings import Common, Listen
 from kite.sweep import Kind, Mode, Policy
 from provisioner.facts import Reach
 from provisioner.install.job import ArtifactKind, InstallSettings, Method
+from provisioner.installable import lacking
 from provisioner.limits import Limits, Wait
 
 _UBUNTU = "ubuntu/images/hvm-ssd*/ubuntu-noble-24.04-amd64-server-*"
@@ -25,7 +26,7 @@ def _split(value: object) -> object:
 class Settings(Common):
     """Environment names: KITE_ and the field in capitals. Times are seconds."""
 
-    provisioner_listen: str = Field(
+    provisioner_listen: Listen = Field(
         "127.0.0.1:50052", description="Address the service listens on, host:port."
     )
     provisioner_image_id: str = Field(
@@ -134,6 +135,9 @@ class Settings(Common):
                 "passwords and SSH keys of all machines derive from it"
             )
         return self
+
+    def lacking(self) -> tuple[str, ...]:
+        return lacking(self.install_settings, self.variables)
 
     @property
     def limits(self) -> Limits:

@@ -5,13 +5,13 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from kite.described import tell
-from kite.settings import Common
+from kite.settings import Common, Listen
 
 
 class Settings(Common):
     """Where records are kept and what a user may own."""
 
-    registry_listen: str = Field("127.0.0.1:50051", description="host:port to serve on.")
+    registry_listen: Listen = Field("127.0.0.1:50051", description="host:port to serve on.")
     registry_mongodb_uri: SecretStr = Field(
         SecretStr(""),
         description="MongoDB URI (may name the database); empty = the embedded store.",

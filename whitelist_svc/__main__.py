@@ -4,16 +4,11 @@ import sys
 
 from kite import process
 from kite.rpc.server import RpcServer
-from kite.telemetry import logs
 from whitelist_svc import app
 from whitelist_svc.settings import Settings
 
-_log = logs.get("whitelist_svc")
-
 
 async def serve(settings: Settings, stop: process.Stop) -> None:
-    if not settings.whitelist_control_cidrs:
-        _log.warning("KITE_WHITELIST_CONTROL_CIDRS is empty: Kite cannot reach its hosts")
     built = app.build(settings)
     server = RpcServer(settings.whitelist_listen)
     built.add_to(server)

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from kite import ports
 from kite.described import tell
 from kite.errors import KiteError
-from kite.settings import Common
+from kite.settings import Common, Listen
 from kite.sweep import Mode
 from kite.sweep import Policy as SweepPolicy
 from whitelist_svc import ranges
@@ -27,7 +27,7 @@ def _split(value: object) -> object:
 class Settings(Common):
     """Environment names: KITE_ and the field in capitals."""
 
-    whitelist_listen: str = Field(
+    whitelist_listen: Listen = Field(
         "127.0.0.1:50053", description="Address the service listens on, host:port."
     )
     whitelist_control_cidrs: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
@@ -92,6 +92,15 @@ class Settings(Common):
     def _web_gui(cls, value: int) -> int:
         ports.numbers(web_gui=value)
         return value
+
+    def lacking(self) -> tuple[str, ...]:
+        if self.whitelist_control_cidrs:
+            return ()
+        told = (
+            "KITE_WHITELIST_CONTROL_CIDRS: empty, so hosts let nobody in and no cluster gets "
+            "ready; set the ranges that Kite itself connects from"
+        )
+        return (told,)
 
     @property
     def sweep_policy(self) -> SweepPolicy:

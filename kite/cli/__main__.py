@@ -3,7 +3,7 @@
 import asyncio
 import os
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -57,8 +57,9 @@ def show() -> None:
 
 @config_app.command()
 def check() -> None:
-    """Whether every service would accept its settings; names each fault."""
-    _settings()
+    """Whether every service can start and do its work; names each fault and what is missing."""
+    if lacking := _settings().lacking():
+        _refuse(lacking)
     typer.echo("The settings of all services are fine.")
 
 
@@ -136,10 +137,14 @@ def version() -> None:
 def _settings() -> config.Whole:
     whole = _told({})
     if faults := whole.faults():
-        for fault in faults:
-            typer.echo(fault, err=True)
-        raise typer.Exit(2)
+        _refuse(faults)
     return whole
+
+
+def _refuse(lines: tuple[str, ...]) -> NoReturn:
+    for line in lines:
+        typer.echo(line, err=True)
+    raise typer.Exit(2)
 
 
 def _told(environ: dict[str, str]) -> config.Whole:

@@ -33,6 +33,10 @@ class Whole:
         every = (fault for one in self.services.values() for fault in one.faults)
         return tuple(dict.fromkeys(every))
 
+    def lacking(self) -> tuple[str, ...]:
+        """What must still be set before a cluster can be made."""
+        return tuple(text for one in self.services.values() for text in one.lacking)
+
 
 async def ask(environ: Mapping[str, str], services: Iterable[Service] = Service) -> Whole:
     """Ask every service at once. Raises NotDescribed."""

@@ -62,9 +62,26 @@ def test_it_serves_until_it_is_told_to_stop():
         process.kill()
 
 
+@pytest.mark.parametrize("ranges", ["", "10.88.0.0/16"])
+def test_hosts_that_nobody_could_reach_are_told_at_start(ranges):
+    process = start(KITE_WHITELIST_CONTROL_CIDRS=ranges)
+    try:
+        first = json.loads(process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate(timeout=20)
+    assert (first["level"] == "warning") is not bool(ranges)
+    assert first["event"].startswith("KITE_WHITELIST_CONTROL_CIDRS: empty") is not bool(ranges)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("KITE_WHITELIST_CONTROL_CIDRS", "0.0.0.0/0"), ("KITE_WHITELIST_TYPO", "1")],
+    [
+        ("KITE_WHITELIST_LISTEN", "50053"),
+        ("KITE_REGISTRY", "localhost"),
+        ("KITE_WHITELIST_CONTROL_CIDRS", "0.0.0.0/0"),
+        ("KITE_WHITELIST_TYPO", "1"),
+    ],
 )
 def test_settings_that_cannot_be_used_are_named(name, value):
     code, said = ended(start(**{name: value}))

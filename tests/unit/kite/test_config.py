@@ -3,8 +3,10 @@
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
 from kite.cli import config
+from kite.cli.__main__ import app
 from kite.cli.config import Whole
 from kite.cli.services import Service
 from kite.described import Described, Setting
@@ -14,13 +16,14 @@ def setting(name, *, common=False, secret=False, value="", default=""):
     return Setting(name, f"Meaning of {name}.", default, secret, common, value)
 
 
-def whole(**faults):
+def whole(lacking=(), **faults):
     common = setting("KITE_REGION", common=True, value="eu-west-1", default="us-east-1")
     return Whole(
         {
             one: Described(
                 (common, setting(f"KITE_{one.name}_LISTEN", value="a:1", default="a:1")),
                 tuple(faults.get(one.value, ())),
+                lacking if one is Service.PROVISIONER else (),
             )
             for one in Service
         }
@@ -36,6 +39,31 @@ def test_common_settings_are_shown_once_and_changes_marked():
 def test_each_fault_is_told_once():
     both = whole(bff=("x: bad",), registry=("x: bad", "y: bad"))
     assert both.faults() == ("x: bad", "y: bad")
+
+
+@pytest.mark.parametrize(
+    ("told", "code", "out", "err"),
+    [
+        (whole(), 0, "The settings of all services are fine.\n", ""),
+        (whole(bff=("x: bad",)), 2, "", "x: bad\n"),
+        (whole(lacking=("y: set it", "z: set it")), 2, "", "y: set it\nz: set it\n"),
+    ],
+)
+def test_the_check_passes_only_what_can_make_a_cluster(monkeypatch, told, code, out, err):
+    async def ask(_environ):
+        return told
+
+    monkeypatch.setattr(config, "ask", ask)
+    done = CliRunner().invoke(app, ["config", "check"])
+    assert (done.exit_code, done.stdout, done.stderr) == (code, out, err)
+
+
+def test_what_is_lacking_keeps_nobody_from_looking(monkeypatch):
+    async def ask(_environ):
+        return whole(lacking=("y: set it",))
+
+    monkeypatch.setattr(config, "ask", ask)
+    assert CliRunner().invoke(app, ["config", "show"]).exit_code == 0
 
 
 def test_the_example_has_every_setting_with_its_meaning_commented_out():

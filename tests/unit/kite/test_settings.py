@@ -1,6 +1,8 @@
 """Settings are read once, unknown ones refused, secrets never shown."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,48 @@ def test_a_line_that_is_no_setting_is_refused_with_its_number(in_empty_folder):
     (in_empty_folder / ".env").write_text("KITE_BFF_LIMIT=1\nwhat is this\n")
     with pytest.raises(SettingsRefused, match=r"\.env:2: expected NAME=value"):
         load(Settings, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("KITE_BFF_LIMIT=1\n\n\nwhat is this\n", 4),
+        ("\nKITE_BFF_LIMIT\n", 2),
+        ("A=1\nKITE_SECRET='open\nB=2\n", 2),
+    ],
+)
+def test_the_line_that_is_refused_is_the_one_to_mend(in_empty_folder, text, line):
+    (in_empty_folder / ".env").write_text(text)
+    with pytest.raises(SettingsRefused, match=rf"\.env:{line}: expected NAME=value"):
+        load(Settings, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (f"{HOSTILE} # rotate in May", HOSTILE),
+        (f"'{HOSTILE}'   # rotate in May", HOSTILE),
+        (f"{HOSTILE}#1", f"{HOSTILE}#1"),
+        (f'"{HOSTILE} # 1"', f"{HOSTILE} # 1"),
+        (f"{HOSTILE}$HOME${{HOME}}", f"{HOSTILE}$HOME${{HOME}}"),
+        (" # not yet", ""),
+        ("", ""),
+    ],
+)
+def test_a_comment_behind_a_value_is_no_part_of_it(in_empty_folder, text, value):
+    """As docker compose reads the same file; but nothing is put in for `$`."""
+    (in_empty_folder / ".env").write_text(f"KITE_SECRET={text}\nKITE_INSTALL=after\n")
+    found = load(Settings, {"HOME": "/root"})
+    assert (found.secret.get_secret_value(), found.install) == (value, "after")
+
+
+def test_the_parser_is_loaded_for_a_file_only():
+    code = (
+        "import sys; from kite.settings import Common, load; load(Common, {}); "
+        "sys.exit('dotenv' in sys.modules)"
+    )
+    path = {"PYTHONPATH": str(HOME)}
+    assert subprocess.run([sys.executable, "-c", code], env=path, check=False).returncode == 0
 
 
 def test_unknown_names_are_refused_all_at_once():
@@ -143,6 +187,20 @@ def test_refused_settings_are_described_with_their_faults():
     told = describe(Settings, {"KITE_BFF_LIMIT": "0", "KITE_WHAT": "1"})
     assert told.faults == ("KITE_WHAT: unknown setting; see .env.example",)
     assert {one.value for one in told.settings} == {""}
+
+
+class Needy(Settings):
+    def lacking(self):
+        return () if self.bff_maybe else ("KITE_BFF_MAYBE: set it",)
+
+
+def test_what_is_lacking_is_told_of_settings_that_can_be_read():
+    assert describe(Settings, {}).lacking == ()
+    assert describe(Needy, {"KITE_BFF_MAYBE": "1"}).lacking == ()
+    assert describe(Needy, {"KITE_BFF_LIMIT": "0"}).lacking == ()
+    told = describe(Needy, {})
+    assert (told.faults, told.lacking) == ((), ("KITE_BFF_MAYBE: set it",))
+    assert Described.from_json(told.as_json()) == told
 
 
 def test_a_description_crosses_as_json(capsys, monkeypatch):
