@@ -81,12 +81,13 @@ class OperationsRpc(operation_pb2_grpc.OperationServiceServicer):
     ) -> pb.RecordOperationResponse:
         operation = request.operation
         missing = [n for n in ("operation_id", "type", "user") if not getattr(operation, n)]
-        if missing or operation.state not in stories.ENDED:
+        over = operation.state in stories.ENDED
+        if missing or not (over or operation.state == pb.OPERATION_STATE_RUNNING):
             raise InvalidRequest(
-                "an operation to record needs operation_id, type and user, and must be over",
+                "an operation to record needs operation_id, type and user, and runs or is over",
                 field=f"/operation/{missing[0] if missing else 'state'}",
             )
-        stored = await self._threads.run(self._store.record_operation, operation)
+        stored = await self._threads.run(self._store.record_operation, operation, over=over)
         return pb.RecordOperationResponse(operation=stored)
 
     async def ListEvents(

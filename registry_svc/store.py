@@ -237,9 +237,13 @@ class Store(Access):
         found = self._one(self._engine.bound.operations, {"_id": operation_id})
         return packing.unpack_operation(found) if found else None
 
-    def record_operation(self, operation: Operation) -> Operation:
-        """Store it unless its id is there; answers what is stored."""
-        self._once(self._engine.bound.operations, packing.pack_operation(operation, rev=0))
+    def record_operation(self, operation: Operation, *, over: bool) -> Operation:
+        """Store it unless its id is there; its end takes the place of its begin, once.
+
+        Answers what is stored. An operation that its cluster's record carries has a rev from 1
+        upwards, so nobody ends it from here.
+        """
+        self._put_operation(operation, rev=1 if over else 0)
         return self.operation(operation.operation_id) or operation
 
     def operations(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from kite.clock import Clock
-from kite.errors import Conflict, KiteError
+from kite.errors import CloudThrottled, Conflict, KiteError
 from kite.telemetry import logs
 from whitelist_svc import groups, rules, story
 from whitelist_svc.apply import Hands, Pause
@@ -62,6 +63,7 @@ class Mender:
         self._pause = pause
         self._how = how
         self._reported: dict[str, frozenset[str]] = {}
+        self._waiting: dict[str, str] = {}
         self._next_end_ms = 0
 
     async def run(self) -> None:
@@ -92,12 +94,9 @@ class Mender:
             group = by_owner.get(Owner(self._how.install, cluster.cluster_id))
             try:
                 await self._cluster(cluster, group)
+                self._waiting.pop(cluster.cluster_id, None)
             except KiteError as failed:
-                _log.warning(
-                    "a whitelist could not be mended",
-                    cluster=cluster.cluster_id,
-                    reason=failed.reason,
-                )
+                await self._stuck(cluster, failed)
         await self._bases(standing, alone=not clusters)
         await self._peers(standing)
         self._next_end_ms = rules.next_end_ms(
@@ -106,10 +105,24 @@ class Mender:
         self._forget_all_but({cluster.cluster_id for cluster in clusters})
         return True
 
+    async def _stuck(self, cluster: Cluster, failed: KiteError) -> None:
+        """Each reason is told once, until the list is in force."""
+        cluster_id = cluster.cluster_id
+        _log.warning("a whitelist could not be mended", cluster=cluster_id, reason=failed.reason)
+        if self._waiting.get(cluster_id) == failed.reason or isinstance(failed, CloudThrottled):
+            return
+        try:
+            told = [story.waiting(failed.description, failed.reason)]
+            await self._records.tell(cluster_id, self._clock.now_ms(), told)
+            self._waiting[cluster_id] = failed.reason
+        except KiteError as again:
+            _log.warning("an event could not be told", cluster=cluster_id, reason=again.reason)
+
     def _forget_all_but(self, cluster_ids: set[str]) -> None:
-        for notes in (self._reported, self._follower.applied):
-            for gone in notes.keys() - cluster_ids:
-                del notes[gone]
+        notes: tuple[dict[str, Any], ...] = (self._reported, self._waiting, self._follower.applied)
+        for each in notes:
+            for gone in each.keys() - cluster_ids:
+                del each[gone]
 
     async def _cluster(self, cluster: Cluster, group: Group | None) -> None:
         known = self._follower.applied.get(cluster.cluster_id, cluster.revision)

@@ -27,7 +27,7 @@ USER, SERVICE = "user", "whitelist"  # who an event of the story comes from
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A whitelist change that is over; `reason` is empty when it succeeded."""
+    """A whitelist change; `reason` is empty when it succeeded, `ended_at_ms` is 0 while it runs."""
 
     operation_id: str
     cluster: Cluster
@@ -36,6 +36,13 @@ class Done:
     ended_at_ms: int
     description: str
     reason: str = ""
+
+    @property
+    def state(self) -> operation_pb2.OperationState.ValueType:
+        if not self.ended_at_ms:
+            return operation_pb2.OPERATION_STATE_RUNNING
+        failed = operation_pb2.OPERATION_STATE_FAILED
+        return failed if self.reason else operation_pb2.OPERATION_STATE_SUCCEEDED
 
 
 class Records:
@@ -141,15 +148,10 @@ class Records:
 
 
 def operation(done: Done) -> operation_pb2.Operation:
-    """The operation a change leaves behind."""
-    state = (
-        operation_pb2.OPERATION_STATE_FAILED
-        if done.reason
-        else operation_pb2.OPERATION_STATE_SUCCEEDED
-    )
+    """The operation of a change, to be followed and left behind."""
     step = operation_pb2.Step(
         name="apply",
-        state=state,
+        state=done.state,
         description=done.description,
         started_at_ms=done.started_at_ms,
         ended_at_ms=done.ended_at_ms,
@@ -160,8 +162,8 @@ def operation(done: Done) -> operation_pb2.Operation:
         user=done.cluster.user,
         milvus_name=done.cluster.milvus_name,
         cluster_id=done.cluster.cluster_id,
-        state=state,
-        progress=100,
+        state=done.state,
+        progress=100 if done.ended_at_ms else 0,
         steps=[step],
         reason=done.reason,
         description=done.description,

@@ -8,25 +8,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kite.clock import Clock
-from kite.errors import CloudThrottled, Conflict, KiteError, NotFound, Unavailable
+from kite.errors import CloudThrottled, Conflict, Internal, KiteError, NotFound, Unavailable
 from kite.telemetry import logs
 from kite.v1 import operation_pb2
-from whitelist_svc import report, rules
+from whitelist_svc import report, rules, story
 from whitelist_svc.apply import Pause
 from whitelist_svc.change import Held
 from whitelist_svc.cluster import Cluster
 from whitelist_svc.follow import Follower, InForce, Locks
-from whitelist_svc.records import SERVICE, Done, Records, cluster_deleting
+from whitelist_svc.records import SERVICE, Done, Records, cluster_deleting, operation
 from whitelist_svc.report import Line, State
 from whitelist_svc.rules import Accepted, Policy, Wished
 
 _log = logs.get(__name__)
 PATIENCE_SECONDS = 20.0  # shorter than the deadline of whoever calls
+LOOK_SECONDS = 3.0  # a reader is told "unknown" sooner than the edge gives up
+RECORD_SECONDS = 2.0  # for the begin of an operation: its id is in the answer anyhow
+RECORD_AGAIN_SECONDS = (1.0, 5.0, 30.0)  # for the end of one that somebody follows
 AGAIN_SECONDS = (0.25, 1.0)  # pauses after silence, before the list is looked at again
 _SHOWN_RULES = 20  # a failure travels in call metadata, which takes 8 KiB
 _RESTORED = "The whitelist before is in force; nothing has changed"
 _RESTORING = "The whitelist before is being restored"
 _APPLYING = "Kite goes on applying the stored list"
+_DEFECT = "Kite met a defect of its own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,26 @@ class Answer:
     notices: tuple[str, ...]
 
 
+@dataclass(slots=True)
+class _Change:
+    """A list on its way into force.
+
+    Once a wish is `acknowledged` it is never taken back; while one is `undoing` it is not
+    acknowledged any more. `ours`: this very change stored the wish, so it may take it back.
+    """
+
+    ask: Ask
+    before: Cluster
+    stored: Cluster
+    accepted: Accepted
+    started: int
+    ours: bool
+    unset: bool
+    operation_id: str
+    acknowledged: bool = False
+    undoing: bool = False
+
+
 class Whitelists:
     """Users' side of the service."""
 
@@ -64,6 +88,7 @@ class Whitelists:
         *,
         policy: Policy,
         patience: float = PATIENCE_SECONDS,
+        look: float = LOOK_SECONDS,
         pause: Pause = asyncio.sleep,
     ) -> None:
         self._records = records
@@ -71,9 +96,10 @@ class Whitelists:
         self._clock = clock
         self._policy = policy
         self._patience = patience
+        self._look = look
         self._pause = pause
         self._first = Locks()
-        self._applying: set[asyncio.Task[Answer]] = set()
+        self._applying: dict[asyncio.Task[Answer], _Change] = {}
 
     def check(self, wished: Sequence[Wished], *, allow_public: bool) -> Accepted:
         """Judge only; raises as `rules.accept` does."""
@@ -84,13 +110,15 @@ class Whitelists:
     async def get(self, user: str, milvus_name: str) -> tuple[tuple[Line, ...], int]:
         """The wish with what is in force of it, and its revision.
 
-        When EC2 cannot be asked the wish is answered with unknown states.
+        When EC2 cannot be asked, or not soon, the wish is answered with unknown states.
         """
         cluster = await self._records.of_user(user, milvus_name)
+        held: Sequence[Held] | None = None
         try:
-            held = await self._follower.look(cluster) or ()
-        except (Unavailable, CloudThrottled):
-            held = None
+            async with asyncio.timeout(self._look):
+                held = await self._follower.look(cluster) or ()
+        except (Unavailable, CloudThrottled, TimeoutError):
+            _log.info("EC2 did not tell what is in force", cluster=cluster.cluster_id)
         return self._lines(cluster, held), cluster.revision
 
     def _lines(self, cluster: Cluster, held: Sequence[Held] | None) -> tuple[Line, ...]:
@@ -100,7 +128,8 @@ class Whitelists:
     async def set(self, ask: Ask) -> Answer:
         """Judge, store as the wish, apply, read back, record.
 
-        A change that EC2 keeps waiting is answered before it ends, as being applied.
+        A change that EC2 keeps waiting is answered before it ends, as being applied, with its
+        operation running. From then on the list stays the wish whatever EC2 says.
 
         Raises:
             InvalidRequest, Forbidden: the list cannot be accepted; nothing was changed.
@@ -116,37 +145,75 @@ class Whitelists:
         if not before.wanted:
             raise cluster_deleting()
         stored, ours = await self._store(before, accepted, ask)
-        unset = ours and _first(before, stored)
-        applying = asyncio.create_task(
-            self._apply(before, stored, accepted, ask, started, unset=unset)
+        change = _Change(
+            ask,
+            before,
+            stored,
+            accepted,
+            started,
+            ours=ours,
+            unset=ours and _first(before, stored),
+            operation_id=f"op-{uuid.uuid4().hex[:20]}",
         )
-        self._applying.add(applying)
-        applying.add_done_callback(self._applying.discard)
+        applying = asyncio.create_task(self._apply(change))
+        self._applying[applying] = change
+        applying.add_done_callback(self._applying.pop)
         await asyncio.wait({applying}, timeout=self._patience)
-        if applying.done():
-            return applying.result()
-        applying.add_done_callback(_ended_late)
-        return _under_way(stored, accepted)
+        together = self._together(stored)
+        if applying.done() or any(one.undoing for one in together):
+            return await applying
+        for one in together:
+            one.acknowledged = True
+        return await self._acknowledged(change, applying)
 
-    async def _apply(
-        self,
-        before: Cluster,
-        stored: Cluster,
-        accepted: Accepted,
-        ask: Ask,
-        started: int,
-        *,
-        unset: bool,
-    ) -> Answer:
+    def _together(self, stored: Cluster) -> list[_Change]:
+        """Changes on their way that share this wish: the same list may be sent twice at once."""
+        same = (stored.cluster_id, stored.revision)
+        found = self._applying.values()
+        return [one for one in found if (one.stored.cluster_id, one.stored.revision) == same]
+
+    async def _acknowledged(self, change: _Change, applying: asyncio.Task[Answer]) -> Answer:
+        applying.add_done_callback(_ended_late)
+        begun = self._done(change, change.stored, report.BEING_APPLIED, over=False)
         try:
-            in_force = await self._follow(stored, unset=unset)
-        except NotFound:
-            raise
-        except KiteError as failed:
-            told = await self._undo(before, stored, failed, ask)
-            await self._record(stored, ask, started, str(told.description), told.reason)
+            async with asyncio.timeout(RECORD_SECONDS):
+                await self._records.record(begun)
+        except (KiteError, TimeoutError):
+            _log.warning("the begin of an operation could not be recorded; its end will be")
+        return _under_way(change.stored, change.accepted, operation(begun))
+
+    async def _apply(self, change: _Change) -> Answer:
+        try:
+            in_force = await self._follow(change.stored, unset=change.unset)
+        except Exception as failed:
+            if change.acknowledged:
+                await self._not_yet(change, failed)
+                raise
+            if isinstance(failed, NotFound) or not isinstance(failed, KiteError):
+                raise
+            change.undoing = change.ours
+            told = await self._undo(change, failed)
+            await self._record(change, change.stored, str(told.description), told.reason)
             raise told from failed
-        return await self._answer(in_force, accepted, ask, started)
+        # Whoever sent the same list at the same time may not take back what is answered now.
+        for one in self._together(change.stored):
+            one.acknowledged = one.acknowledged or one is not change
+        return await self._answer(in_force, change)
+
+    async def _not_yet(self, change: _Change, failed: Exception) -> None:
+        """The user was told that the list is stored: it stays, and the mending loop applies it."""
+        known = failed if isinstance(failed, KiteError) else Internal(_DEFECT)
+        if not isinstance(known, NotFound):
+            await self._tell(change.stored.cluster_id, known)
+        text = f"{known.description}. {_APPLYING}"
+        await self._record(change, change.stored, text, known.reason)
+
+    async def _tell(self, cluster_id: str, failed: KiteError) -> None:
+        told = [story.waiting(failed.description, failed.reason)]
+        try:
+            await self._records.tell(cluster_id, self._clock.now_ms(), told)
+        except KiteError as again:
+            _log.warning("an event could not be told", cluster=cluster_id, reason=again.reason)
 
     async def _follow(self, stored: Cluster, *, unset: bool) -> InForce:
         """Trouble that passes is not told to the user: looked again, and asked for what is left."""
@@ -187,22 +254,23 @@ class Whitelists:
     async def _wish(self, before: Cluster, accepted: Accepted, ask: Ask) -> Cluster:
         return await self._records.wish(before, accepted.entries, request_id=ask.request_id)
 
-    async def _undo(
-        self, before: Cluster, stored: Cluster, failed: KiteError, ask: Ask
-    ) -> KiteError:
+    async def _undo(self, change: _Change, failed: KiteError) -> KiteError:
         """After a failure: the list before becomes the wish again, in force if possible."""
         after = _APPLYING
         try:
-            if stored.revision != before.revision:
+            if change.ours:
                 await self._records.wish(
-                    stored, before.entries, request_id=ask.request_id, origin=SERVICE
+                    change.stored,
+                    change.before.entries,
+                    request_id=change.ask.request_id,
+                    origin=SERVICE,
                 )
                 after = _RESTORING
-                await self._follower.follow(stored)
+                await self._follower.follow(change.stored)
                 after = _RESTORED
         except KiteError as again:
             _log.warning("the whitelist before could not be restored", reason=again.reason)
-        return _told(failed, after=after, true=await self._true(stored))
+        return _told(failed, after=after, true=await self._true(change.stored))
 
     async def _true(self, cluster: Cluster) -> str:
         """The rules in force, in words."""
@@ -214,13 +282,11 @@ class Whitelists:
         more = f" and {len(texts) - _SHOWN_RULES} more" if len(texts) > _SHOWN_RULES else ""
         return (", ".join(texts[:_SHOWN_RULES]) or "nothing") + more
 
-    async def _answer(
-        self, in_force: InForce, accepted: Accepted, ask: Ask, started: int
-    ) -> Answer:
+    async def _answer(self, in_force: InForce, change: _Change) -> Answer:
         applied = in_force.applied
         lines = self._lines(in_force.cluster, applied.rules)
         notices = [report.OPEN_CONNECTIONS]
-        if accepted.public:
+        if change.accepted.public:
             notices.append(report.PUBLIC)
         if applied.revoked_first:
             notices.append(report.REVOKED_FIRST)
@@ -236,34 +302,43 @@ class Whitelists:
             revoked=len(applied.revoked),
         )
         text = f"{len(applied.granted)} rules granted, {len(applied.revoked)} revoked"
-        operation = await self._record(in_force.cluster, ask, started, text, "")
+        recorded = await self._record(change, in_force.cluster, text)
         return Answer(
             lines=lines,
             revision=in_force.cluster.revision,
-            operation=operation,
+            operation=recorded,
             granted=len(applied.granted),
             revoked=len(applied.revoked),
             notices=tuple(notices),
         )
 
     async def _record(
-        self, cluster: Cluster, ask: Ask, started: int, text: str, reason: str
+        self, change: _Change, cluster: Cluster, text: str, reason: str = ""
     ) -> operation_pb2.Operation:
-        done = Done(
-            operation_id=f"op-{uuid.uuid4().hex[:20]}",
+        """Its end; empty when the registry does not take it, for nobody can follow it then."""
+        done = self._done(change, cluster, text, reason)
+        for seconds in (*(RECORD_AGAIN_SECONDS if change.acknowledged else ()), None):
+            try:
+                return await self._records.record(done)
+            except KiteError as failed:
+                # The change itself is over and its result is known: it is not called failed.
+                _log.warning("an operation could not be recorded", reason=failed.reason)
+                if seconds is not None:
+                    await self._pause(seconds)
+        return operation_pb2.Operation()
+
+    def _done(
+        self, change: _Change, cluster: Cluster, text: str, reason: str = "", *, over: bool = True
+    ) -> Done:
+        return Done(
+            operation_id=change.operation_id,
             cluster=cluster,
-            request_id=ask.request_id,
-            started_at_ms=started,
-            ended_at_ms=self._clock.now_ms(),
+            request_id=change.ask.request_id,
+            started_at_ms=change.started,
+            ended_at_ms=self._clock.now_ms() if over else 0,
             description=text,
             reason=reason,
         )
-        try:
-            return await self._records.record(done)
-        except KiteError as failed:
-            # The change itself is over and its result is known: it is not called failed for this.
-            _log.warning("an operation could not be recorded", reason=failed.reason)
-            return operation_pb2.Operation()
 
 
 def _first(before: Cluster, stored: Cluster) -> bool:
@@ -278,13 +353,13 @@ def _ended_late(task: asyncio.Task[Answer]) -> None:
         _log.warning("a change failed late", reason=failed.reason, description=failed.description)
 
 
-def _under_way(stored: Cluster, accepted: Accepted) -> Answer:
+def _under_way(stored: Cluster, accepted: Accepted, begun: operation_pb2.Operation) -> Answer:
     """The wish is stored; EC2 has not taken all of it yet."""
     notices = [report.OPEN_CONNECTIONS, *([report.PUBLIC] if accepted.public else [])]
     return Answer(
         lines=tuple(Line(entry, "", State.AUTHORIZING) for entry in stored.entries),
         revision=stored.revision,
-        operation=operation_pb2.Operation(),
+        operation=begun,
         granted=0,
         revoked=0,
         notices=(*notices, report.BEING_APPLIED),

@@ -7,6 +7,7 @@ from whitelist_svc.change import Applied, Held
 from whitelist_svc.rules import Entry
 
 DRIFT, EXPIRED, APPLIED = "WhitelistDrift", "WhitelistExpired", "WhitelistApplied"
+WAITING = "WhitelistWaiting"
 _SHOWN = 10
 
 
@@ -44,6 +45,12 @@ def mended(applied: Applied, *, expired: Collection[Entry], late: bool) -> tuple
 def _expired(entries: Iterable[Entry]) -> Told:
     names = [f"{entry.cidr} {entry.port_type}" for entry in entries]
     return Told(EXPIRED, f"Time is over for {_listed(names)}.", {"entries": str(len(names))})
+
+
+def waiting(why: str, reason: str) -> Told:
+    """The stored list is not in force; it stays wished."""
+    text = f"The stored whitelist is not in force yet, Kite goes on applying it: {why}"
+    return Told(WAITING, text, {"reason": reason})
 
 
 def by_hand(found: Collection[Held]) -> Told:

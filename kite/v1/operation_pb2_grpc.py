@@ -91,7 +91,8 @@ class OperationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RecordOperation(self, request, context):
-        """Stores an operation that is already over (whitelist changes); idempotent by operation id.
+        """Stores an operation of another service (whitelist changes) that runs or is over; idempotent by operation id. The end takes
+        the place of the begin, and stays.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

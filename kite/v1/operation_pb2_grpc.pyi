@@ -38,7 +38,9 @@ class OperationServiceStub:
     """Answers at once with the present state, then with every change, and ends when the operation ended."""
     ListOperations: _grpc.UnaryUnaryMultiCallable[_operation_pb2.ListOperationsRequest, _operation_pb2.ListOperationsResponse]
     RecordOperation: _grpc.UnaryUnaryMultiCallable[_operation_pb2.RecordOperationRequest, _operation_pb2.RecordOperationResponse]
-    """Stores an operation that is already over (whitelist changes); idempotent by operation id."""
+    """Stores an operation of another service (whitelist changes) that runs or is over; idempotent by operation id. The end takes
+    the place of the begin, and stays.
+    """
     ListEvents: _grpc.UnaryUnaryMultiCallable[_operation_pb2.ListEventsRequest, _operation_pb2.ListEventsResponse]
     AppendEvents: _grpc.UnaryUnaryMultiCallable[_operation_pb2.AppendEventsRequest, _operation_pb2.AppendEventsResponse]
 
@@ -52,7 +54,9 @@ class OperationServiceAsyncStub(OperationServiceStub):
     """Answers at once with the present state, then with every change, and ends when the operation ended."""
     ListOperations: _aio.UnaryUnaryMultiCallable[_operation_pb2.ListOperationsRequest, _operation_pb2.ListOperationsResponse]  # type: ignore[assignment]
     RecordOperation: _aio.UnaryUnaryMultiCallable[_operation_pb2.RecordOperationRequest, _operation_pb2.RecordOperationResponse]  # type: ignore[assignment]
-    """Stores an operation that is already over (whitelist changes); idempotent by operation id."""
+    """Stores an operation of another service (whitelist changes) that runs or is over; idempotent by operation id. The end takes
+    the place of the begin, and stays.
+    """
     ListEvents: _aio.UnaryUnaryMultiCallable[_operation_pb2.ListEventsRequest, _operation_pb2.ListEventsResponse]  # type: ignore[assignment]
     AppendEvents: _aio.UnaryUnaryMultiCallable[_operation_pb2.AppendEventsRequest, _operation_pb2.AppendEventsResponse]  # type: ignore[assignment]
 
@@ -87,7 +91,9 @@ class OperationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operation_pb2.RecordOperationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operation_pb2.RecordOperationResponse, _abc.Awaitable[_operation_pb2.RecordOperationResponse]]:
-        """Stores an operation that is already over (whitelist changes); idempotent by operation id."""
+        """Stores an operation of another service (whitelist changes) that runs or is over; idempotent by operation id. The end takes
+        the place of the begin, and stays.
+        """
 
     @_abc_1.abstractmethod
     def ListEvents(

@@ -32,17 +32,32 @@ async def test_an_operation_is_recorded_once(registry):
     assert await registry.operation("op-w1") == over()
 
 
+async def test_a_running_operation_is_recorded_and_ends_once(registry):
+    runs = over(state=ops.OPERATION_STATE_RUNNING, progress=0, ended_at_ms=0)
+    assert await record(registry, runs) == runs
+    assert await record(registry, over()) == over()
+    assert await record(registry, over(description="again")) == over()
+    assert await record(registry, runs) == over()
+    assert await registry.operation("op-w1") == over()
+
+
+async def test_the_operation_of_a_cluster_is_not_ended_from_outside(registry):
+    made = await registry.create("cats")
+    theirs = await registry.operation(made.operation.operation_id)
+    assert await record(registry, over(operation_id=theirs.operation_id)) == theirs
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"operation_id": ""},
         {"type": ""},
         {"user": ""},
-        {"state": ops.OPERATION_STATE_RUNNING},
+        {"state": ops.OPERATION_STATE_PENDING},
         {"state": ops.OPERATION_STATE_UNSPECIFIED},
     ],
 )
-async def test_only_what_is_over_is_recorded(registry, change):
+async def test_only_what_runs_or_is_over_is_recorded(registry, change):
     with pytest.raises(InvalidRequest):
         await record(registry, over(**change))
 
