@@ -239,7 +239,7 @@ def whitelist(
             "port-type": _PORT_WORD[one.rule.port_type],
             **_remarks(one.rule),
             "rule-id": one.rule_id,
-            "status": _word(whitelist_pb2.RuleState.Name(one.state), "RULE_STATE_"),
+            "status": _rule_state(one.state),
         }
         for one in rules
     ]
@@ -250,6 +250,12 @@ def whitelist(
         "revision": revision,
         "notices": [*notices, *([] if rules else [NOBODY])],
     }
+
+
+def _rule_state(state: whitelist_pb2.RuleState.ValueType) -> str:
+    """Without a state EC2 could not be asked; the list itself is known."""
+    name = whitelist_pb2.RuleState.Name(state)
+    return _word(name, "RULE_STATE_") if state else "unknown"
 
 
 def seed_whitelist(

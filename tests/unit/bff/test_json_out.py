@@ -148,6 +148,13 @@ def test_a_whitelist_in_kites_words():
     assert (shown["revision"], shown["notices"]) == (2, ["x"])
 
 
+def test_a_rule_that_ec2_was_not_asked_about_is_unknown():
+    asked = rule("1.2.3.4/32")
+    asked.state = whitelist_pb2.RULE_STATE_UNSPECIFIED
+    shown = json_out.whitelist("c1", [asked], 3)["ip-ranges"]
+    assert [one["status"] for one in shown] == ["unknown"]
+
+
 def wish(ip: str, kind: str) -> whitelist_pb2.WishedRange:
     return whitelist_pb2.WishedRange(source_ip=ip, port_type=kind)
 
