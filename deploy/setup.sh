@@ -85,19 +85,40 @@ environment() {
   "$python" -m venv "$1"
 }
 
+# install_into FOLDER REQUIREMENT...
+install_into() {
+  local python=$1/bin/python
+  shift
+  if uv --version >/dev/null 2>&1; then
+    uv pip install -q --python "$python" "$@"
+    return
+  fi
+  "$python" -m pip --version >/dev/null 2>&1 || "$python" -m ensurepip >/dev/null || return
+  "$python" -m pip install -q --no-input "$@"
+}
+
+# why LOG: the innermost cause, which installers say last.
+why() {
+  { grep -E '^[^[:alpha:]]*(cause|error|ERROR):' "$1" || cat "$1"; } | grep -v 'subprocess-exited' | tail -n 1 | sed -E 's/^[^[:alpha:]]*(cause|error|ERROR): *//' | cut -c1-200
+}
+
 # wheels FOLDER STAMP REQUIREMENT...: install into an environment once per stamp.
 wheels() {
   local folder=$1 stamp=$2
   shift 2
   [[ -f $folder/.stamp && "$(<"$folder/.stamp")" == "$stamp" ]] && "$folder/bin/python" -c '' 2>/dev/null && return 0
+  local made= log=.run/setup.log
+  "$folder/bin/python" -c '' 2>/dev/null || made=1
   environment "$folder"
   say "installing wheels into $folder"
-  if uv --version >/dev/null 2>&1; then
-    uv pip install -q --python "$folder/bin/python" "$@"
-  else
-    "$folder/bin/python" -m pip --version >/dev/null 2>&1 || "$folder/bin/python" -m ensurepip >/dev/null
-    "$folder/bin/python" -m pip install -q --no-input "$@"
+  mkdir -p "${log%/*}"
+  if ! install_into "$folder" "$@" >"$log" 2>&1; then
+    say "the wheels for $folder could not be installed ($(why "$log")); check the network or the package index" \
+      "(UV_INDEX_URL, PIP_INDEX_URL) and run this again; everything said is in $log"
+    [[ -z $made ]] || rm -rf "$folder"
+    return 1
   fi
+  rm -f "$log"
   printf '%s' "$stamp" >"$folder/.stamp"
 }
 
