@@ -59,3 +59,9 @@ def test_rules_made_by_hand():
     told = story.by_hand([held("b"), held("a")])
     assert (told.type, told.details) == ("WhitelistDrift", {"strange": "2"})
     assert "a tcp 19530, b tcp 19530" in told.description
+
+
+def test_a_list_that_waits_says_why():
+    told = story.waiting("EC2 refused: no", "CLOUD_PERMISSION")
+    assert (told.type, told.details) == ("WhitelistWaiting", {"reason": "CLOUD_PERMISSION"})
+    assert told.description.endswith("Kite goes on applying it: EC2 refused: no")
