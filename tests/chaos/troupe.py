@@ -58,6 +58,8 @@ class Troupe:
     provisioners: int = 1
     mongodb: str = ""
     pretend: bool = True
+    instead: dict[str, str] = field(default_factory=dict)
+    """Modules that run in place of a service's own."""
     targets: dict[str, str] = field(default_factory=dict)
     children: Children = field(init=False)
 
@@ -100,8 +102,8 @@ class Troupe:
     def start(self, name):
         """Start one process; `await_serving` waits for it."""
         service = service_of(name)
-        pretend = self.pretend and service == "provisioner"
-        module = HOSTLESS if pretend else MODULES[service]
+        stand_ins = {"provisioner": HOSTLESS} if self.pretend else {}
+        module = {**MODULES, **stand_ins, **self.instead}[service]
         listen = {f"KITE_{service.upper()}_LISTEN": self.targets[name]}
         armed = {"KITE_CRASH_AT": f"@{self.trap(name)}"}
         env = {**self._env, **listen, **armed}

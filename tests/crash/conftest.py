@@ -34,7 +34,7 @@ class Stage:
             settings = hostless_settings(running.ready, folder)
             (folder / "plans.yaml").write_text(PLANS)
             settings["KITE_REGISTRY_PLANS_FILE"] = str(folder / "plans.yaml")
-            troupe = Troupe(folder / "run", settings)
+            troupe = Troupe(folder / "run", settings, instead={"registry": "tests.crash.workers"})
             self.stack.callback(troupe.stop)
             troupe.start_all()
             portal = Portal(troupe.url)

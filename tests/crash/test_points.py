@@ -39,6 +39,7 @@ STEPS = {
         "after-RunInstances": (CREATE,),
         "after-act": (CREATE, DELETE),
         "after-commit": (CREATE, DELETE),
+        "before-AssociateAddress": (CREATE,),
         "after-AssociateAddress": (CREATE,),
         "before-install": (CREATE,),
         "after-install": (CREATE,),
@@ -46,8 +47,11 @@ STEPS = {
         "before-settle": (CREATE,),
         "after-settle": (CREATE,),
         "after-answer-CloseGroups": (DELETE,),
+        "before-TerminateInstances": (DELETE,),
         "after-TerminateInstances": (DELETE,),
+        "before-DeleteVolume": (DELETE,),
         "after-DeleteVolume": (DELETE,),
+        "before-ReleaseAddress": (DELETE,),
         "after-ReleaseAddress": (DELETE,),
         "after-answer-DropGroups": (DELETE,),
         "before-gone": (DELETE,),
@@ -88,7 +92,7 @@ def test_a_death_between_two_effects_changes_nothing(world, undisturbed, service
     def before(coming):
         if coming != step:
             return
-        if point == "after-DeleteVolume":
+        if point.endswith("-DeleteVolume"):
             world.plant_volume(world.portal.read(story.name)["cluster-id"])
         world.troupe.arm(name, point)
 
