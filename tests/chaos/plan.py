@@ -45,6 +45,8 @@ class Disturbance:
 WEIGHTS = {Do.KILL: 6, Do.FREEZE: 3, Do.RESTART: 2, Do.CRASH: 8, Do.FAULT: 3, Do.END_HOST: 1}
 HOSTS = {Do.CUT_HOST: 1}
 DATABASE = {Do.KILL_DATABASE: 2}
+EACH = (Do.KILL, Do.FREEZE, Do.RESTART)
+"""What every service meets, before chance has its say."""
 FAULTS = (
     ("lose a reply", {"kind": "lost-reply"}),
     ("drop a call", {"kind": "reset"}),
@@ -64,27 +66,45 @@ ACTIONS = (
 
 
 def plan(seed, seconds, names, *, hosts, database):
-    """Disturbances in order of time, none in the first two seconds."""
+    """Disturbances in order of time, none in the first two seconds.
+
+    Each of EACH meets each service once, in any order, and the rest is chance; a plan of less than
+    50 seconds may end before that.
+    """
     dice = Random(f"plan {seed}")
     weights = {**WEIGHTS, **(HOSTS if hosts else {}), **(DATABASE if database else {})}
     kinds, chances = list(weights), list(weights.values())
+    dealt = _dealt(dice, names)
     found, at = [], 2.0
     while at < seconds:
-        (do,) = dice.choices(kinds, chances)
-        found.append(_one(dice, round(at, 2), do, names))
+        do, among = dealt.pop() if dealt else (dice.choices(kinds, chances)[0], names)
+        found.append(_one(dice, round(at, 2), do, among, names))
         at += dice.uniform(SHORTEST, LONGEST)
     return found
 
 
-def _one(dice, at, do, names):
-    name = dice.choice(names)
+def _dealt(dice, names):
+    """What comes first, each with the processes it may meet."""
+    services = sorted({_service(name) for name in names})
+    among = [tuple(name for name in names if _service(name) == one) for one in services]
+    dealt = [(do, some) for do in EACH for some in among]
+    dice.shuffle(dealt)
+    return dealt
+
+
+def _service(name):
+    return name.rpartition("-")[0]
+
+
+def _one(dice, at, do, among, names):
+    name = dice.choice(among)
     match do:
         case Do.FREEZE:
             many = name.startswith("provisioner") and "provisioner-2" in names
             longest = (LONG_FREEZE,) if many else ()
             return Disturbance(at, do, name, seconds=dice.choice((*FREEZES, *longest)))
         case Do.CRASH:
-            return Disturbance(at, do, name, dice.choice(POINTS[name.rpartition("-")[0]]))
+            return Disturbance(at, do, name, dice.choice(POINTS[_service(name)]))
         case Do.FAULT:
             return Disturbance(at, do, dice.choice(FAULTS)[0], f"of {dice.choice(ACTIONS)}")
         case Do.END_HOST | Do.CUT_HOST:

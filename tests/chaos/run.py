@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from kite import tags
@@ -18,7 +19,10 @@ from tests.chaos.troupe import Troupe
 from tests.chaos.users import User
 
 CALM_SECONDS = 240
+USERS_SECONDS = 180
+"""A user's last wish is asked for a minute, and each is asked for twice at most."""
 SAMPLE_SECONDS = 5
+LOOKS, MISSED = "looks at every machine", "looks that EC2 did not answer"
 LATE = {"visible-after-seconds": 0.5, "tags-after-seconds": 1.5}
 """EC2 shows late what was made just now."""
 DEAD_SECONDS = (0.1, 2.0)
@@ -44,6 +48,8 @@ class Chaos:
     counts: Counter = field(default_factory=Counter)
     launched: dict = field(default_factory=lambda: defaultdict(set))
     """Instance ids ever seen by cluster, slot and attempt."""
+    faults: list = field(default_factory=list)
+    """What went wrong with this program itself: its verdict is worth nothing then."""
 
     def __post_init__(self):
         self._dice = Random(f"chaos {self.wanted.seed}")
@@ -113,7 +119,10 @@ class Chaos:
 
     def _trouble(self):
         stop = threading.Event()
-        work = [threading.Thread(target=user.run, args=(stop,), daemon=True) for user in self.users]
+        work = [
+            threading.Thread(target=user.run, args=(stop,), name=user.name, daemon=True)
+            for user in self.users
+        ]
         for thread in work:
             thread.start()
         try:
@@ -121,14 +130,19 @@ class Chaos:
         finally:
             stop.set()
             self._soothe()
+            last = time.monotonic() + USERS_SECONDS
             for thread in work:
-                thread.join(180)
+                thread.join(max(0.0, last - time.monotonic()))
+            self.faults += [f"{t.name} never ended" for t in work if t.is_alive()]
 
     @contextmanager
     def _beside(self):
         """The supervisor and the one who notes every machine there ever was."""
         over = threading.Event()
-        work = [threading.Thread(target=one, args=(over,)) for one in (self._watch, self._sample)]
+        work = [
+            threading.Thread(target=self._tended, args=(one, over))
+            for one in (self._watch, self._sample)
+        ]
         for thread in work:
             thread.start()
         try:
@@ -138,6 +152,13 @@ class Chaos:
             for thread in work:
                 thread.join()
 
+    def _tended(self, work, over):
+        """Let no thread end unheard."""
+        try:
+            work(over)
+        except Exception as failed:  # noqa: BLE001 - told by the verdict
+            self.faults.append(f"{work.__name__.strip('_')} ended: {failed!r}")
+
     def _watch(self, over):
         """What died starts again after a while."""
         while not over.wait(0.05):
@@ -146,14 +167,22 @@ class Chaos:
                 self.counts["starts after a death"] += len(self.troupe.revive())
 
     def _sample(self, over):
-        while not over.wait(SAMPLE_SECONDS):
-            self._note_machines()
+        """EC2 may fail to answer in the midst of trouble: the next look is soon."""
+        while True:
+            try:
+                self._note_machines()
+                self.counts[LOOKS] += 1
+            except (BotoCoreError, ClientError):
+                self.counts[MISSED] += 1
+            if over.wait(SAMPLE_SECONDS):
+                return
 
     def _note_machines(self):
-        for reservation in self.cloud.ec2.describe_instances()["Reservations"]:
-            for one in reservation["Instances"]:
-                marks = tags.unpack(one.get("Tags"))
-                key = (marks.get(tags.CLUSTER), marks.get(tags.SLOT), marks.get(tags.ATTEMPT))
+        pages = self.cloud.ec2.get_paginator("describe_instances").paginate()
+        for one in (i for page in pages for r in page["Reservations"] for i in r["Instances"]):
+            marks = tags.unpack(one.get("Tags"))
+            key = (marks.get(tags.CLUSTER), marks.get(tags.SLOT), marks.get(tags.ATTEMPT))
+            if all(key):  # tags show late; the next look has them
                 self.launched[key].add(one["InstanceId"])
 
     # trouble --------------------------------------------------------------------------------
@@ -296,6 +325,7 @@ class Chaos:
         broken = [user.broken for user in self.users if user.broken]
         strange = [line for user in self.users for line in user.portal.strange]
         refused = [line for user in self.users for line in user.refused]
+        faults = [*self.faults, *unlooked(self.counts)]
         self.console.print(
             f"{len(self.launched)} launches, {sum(map(len, self.launched.values()))} machines; "
             + ", ".join(f"{number} x {what}" for what, number in sorted(self.counts.items()))
@@ -303,12 +333,22 @@ class Chaos:
         for what, lines in (
             ("launched twice under one token", [f"{k}: {v}" for k, v in double.items()]),
             ("a user's thread ended", broken),
+            ("this program itself", faults),
             ("answers that should never be", strange),
             ("wishes refused", refused),
         ):
             for line in lines[:10]:
                 self.console.print(f"[red]{what}:[/] {line}")
-        return good and not (double or broken or strange or refused)
+        return good and not (double or broken or strange or refused or faults)
+
+
+def unlooked(counts):
+    """What is wrong with how often EC2 was looked at: who never looked has seen no double."""
+    if not counts[LOOKS]:
+        return ["no machine was ever looked for"]
+    if counts[MISSED] > counts[LOOKS]:
+        return [f"EC2 answered {counts[LOOKS]} looks and missed {counts[MISSED]}"]
+    return []
 
 
 def database(folder):

@@ -3,13 +3,18 @@
 import os
 import subprocess
 import sys
+import threading
+from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 
+from kite import tags
 from localcloud import leftovers
 from tests.chaos import audit
 from tests.chaos.grounds import GROUND
-from tests.chaos.plan import Do, plan
+from tests.chaos.plan import EACH, Do, plan
+from tests.chaos.run import LOOKS, MISSED, Chaos, Wanted, unlooked
 from tests.worlds.services import ROOT
 
 NAMES = ("registry-1", "provisioner-1", "provisioner-2", "whitelist-1", "bff-1")
@@ -37,6 +42,58 @@ def test_the_same_seed_plans_the_same_trouble():
     assert first == again != plan("8", 300, NAMES, hosts=2, database=True)
     assert {one.do for one in first} == set(Do)
     assert all(2 <= one.at < 300 for one in first)
+
+
+@pytest.mark.parametrize(
+    ("seed", "seconds"), [("ci", 40), *((str(seed), 60) for seed in range(20))]
+)
+def test_every_service_is_killed_frozen_and_restarted(seed, seconds):
+    """The 40 seconds are those of the run above."""
+    met = {
+        (one.target.rpartition("-")[0], one.do)
+        for one in plan(seed, seconds, NAMES, hosts=2, database=False)
+    }
+    services = {name.rpartition("-")[0] for name in NAMES}
+    assert {(service, do) for service in services for do in EACH} <= met
+
+
+@pytest.mark.parametrize(
+    ("counts", "good"),
+    [({}, False), ({LOOKS: 1}, True), ({MISSED: 9}, False), ({LOOKS: 2, MISSED: 3}, False),
+     ({LOOKS: 3, MISSED: 3}, True)],
+)  # fmt: skip
+def test_who_never_looked_has_seen_no_double(counts, good):
+    assert (unlooked(Counter(counts)) == []) is good
+
+
+def test_a_thread_that_ends_by_a_defect_is_told(tmp_path):
+    chaos = Chaos(Wanted(1, "x", 0, 1, 1, 1, 1, tmp_path), console=None)
+    chaos.cloud = None
+    chaos._tended(chaos._sample, over=None)
+    assert chaos.faults[0].startswith("sample ended: AttributeError")
+
+
+def test_a_machine_without_tags_yet_is_no_double(tmp_path):
+    marks = {tags.CLUSTER: "c1", tags.SLOT: "0", tags.ATTEMPT: "1"}
+    shown = [{"InstanceId": "i-1"}, {"InstanceId": "i-2"},
+             {"InstanceId": "i-3", "Tags": tags.pack(marks)}]  # fmt: skip
+    pages = SimpleNamespace(paginate=lambda: [{"Reservations": [{"Instances": shown}]}])
+    chaos = Chaos(Wanted(1, "x", 0, 1, 1, 1, 1, tmp_path), console=None)
+    chaos.cloud = SimpleNamespace(ec2=SimpleNamespace(get_paginator=lambda _: pages))
+    chaos._note_machines()
+    assert chaos.launched == {("c1", "0", "1"): {"i-3"}}
+
+
+def test_a_user_who_never_ends_is_told(tmp_path, monkeypatch):
+    free = threading.Event()
+    chaos = Chaos(Wanted(1, "x", 0, 1, 1, 1, 1, tmp_path), console=None)
+    chaos.users = [SimpleNamespace(name="user-1", run=lambda stop: free.wait(60))]
+    monkeypatch.setattr("tests.chaos.run.USERS_SECONDS", 0)
+    monkeypatch.setattr(chaos, "_disturb", lambda: None)
+    monkeypatch.setattr(chaos, "_soothe", lambda: None)
+    chaos._trouble()
+    free.set()
+    assert chaos.faults == ["user-1 never ended"]
 
 
 SLOTS = "slots, one machine each"
