@@ -9,7 +9,9 @@ groups). It errs on the side of leaving things alone:
 - only what is proven to be Kite's own goes: a cluster that the records know, and for a machine the
   ClientToken that belongs to its tags, which nobody can put on it afterwards, and an attempt that
   its record has come to. What merely carries the tags (forged, or of a registry that was lost or
-  restored from an old copy) is told and kept.
+  restored from an old copy) is told and kept;
+- a detached volume of a live cluster goes when its slot has come to a later attempt: a slot is
+  renewed only before its machine ever ran, so nobody's data is on it. Any other stays.
 
 What the leader remembers between two passes (`Memory`) may be lost at any time: it only delays.
 """
@@ -271,8 +273,21 @@ def _unclaimed_by(cluster: Known, thing: Thing) -> str:
             return f"no slot of its cluster has it (slot {thing.slot}, attempt {thing.attempt})"
         case Kind.ADDRESS if cluster.allocation_id and cluster.allocation_id != thing.id:
             return f"its cluster has another address ({cluster.allocation_id})"
+        case Kind.VOLUME if _left_behind(cluster, thing):
+            return f"no slot of its cluster uses it (slot {thing.slot}, attempt {thing.attempt})"
         case _:
             return ""  # the end of a cluster takes along whatever carries its tag
+
+
+def _left_behind(cluster: Known, volume: Thing) -> bool:
+    """Detached, and neither of its slot's present attempt nor of one still to come.
+
+    The attempt alone decides: a slot that is closed, or whose machine was ended by hand, keeps the
+    volume of its last attempt, which may hold data.
+    """
+    if volume.used or min(volume.slot, volume.attempt) < 0:
+        return False
+    return not any(s.slot == volume.slot and s.attempt <= volume.attempt for s in cluster.slots)
 
 
 def _stands_for(slot: Slot, thing: Thing) -> bool:
@@ -301,9 +316,9 @@ def _keep(thing: Thing, facts: Facts, policy: Policy) -> str:
 
 
 def _newer(thing: Thing, facts: Facts) -> bool:
-    """A machine of an attempt that its live cluster has not come to: attempts are written first."""
+    """Of an attempt that its live cluster has not come to: slots and attempts are written first."""
     cluster = facts.clusters.get(thing.cluster_id)
-    if cluster is None or thing.kind is not Kind.INSTANCE:
+    if cluster is None or thing.kind not in {Kind.INSTANCE, Kind.VOLUME}:
         return False
     return not any(s.slot == thing.slot and s.attempt >= thing.attempt for s in cluster.slots)
 

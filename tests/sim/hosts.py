@@ -113,6 +113,10 @@ class Volume:
     tags: dict[str, str]
     born: float
 
+    @property
+    def host_id(self) -> str:
+        return self.volume_id.removeprefix("vol-")
+
     def api(self) -> dict[str, Any]:
         return {
             "VolumeId": self.volume_id,

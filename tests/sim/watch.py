@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from kite.v1 import cluster_pb2 as pb
 from tests.sim.cloud import Cloud
-from tests.sim.hosts import NEVER, Held, Host
+from tests.sim.hosts import NEVER, Held, Host, Volume
 from tests.sim.registry import Row, Store
 
 
@@ -91,7 +91,7 @@ class Watch:
         """Everything else that is nobody's now."""
         cloud = self.cloud
         found = [a.allocation_id for a in cloud.addresses.values() if not self.is_kept(a)]
-        found += [v.volume_id for v in cloud.volumes.values() if self._row(v.cluster_id) is None]
+        found += [v.volume_id for v in cloud.volumes.values() if not self._holds(v)]
         live = any(not row.gone for row in self.store.rows.values())
         for group in cloud.groups.values():
             # The base of the install may stay when its last clusters leave at the same moment.
@@ -108,6 +108,12 @@ class Watch:
     def _row(self, cluster_id: str) -> Row | None:
         row = self.store.rows.get(cluster_id)
         return None if row is None or row.gone else row
+
+    def _holds(self, volume: Volume) -> bool:
+        """Its cluster lives, and its slot has come to no other machine."""
+        row, host = self._row(volume.cluster_id), self.cloud.hosts[volume.host_id]
+        nodes = row.cluster.status.nodes if row else ()
+        return any(n.slot == host.slot and n.attempt <= host.attempt for n in nodes)
 
     def _is_owned(self, host: Host) -> bool:
         row = self._row(host.cluster_id)

@@ -56,8 +56,8 @@ def launch(house, cluster_id, *, slot=0, attempt=7, install="test", **more):
     return found["Instances"][0]["InstanceId"]
 
 
-def volume(house, cluster_id):
-    owned = marks(house, cluster_id)
+def volume(house, cluster_id, slot=0, attempt=7):
+    owned = marks(house, cluster_id, slot, attempt)
     made = house.ec2.create_volume(
         AvailabilityZone="us-east-1a",
         Size=8,
@@ -133,6 +133,25 @@ async def test_the_volume_of_a_machine_that_did_not_take_it_along(house):
     house.strict.clock.advance(25 * HOUR)
     await twice(house)
     assert house.left()["volumes"] == []
+
+
+async def test_the_volume_that_a_replaced_machine_left_while_its_cluster_lives(house):
+    """F44: it goes within hours; that of the present attempt, ended by hand or not, stays."""
+    cluster_id = await running(house)
+    left, present = (volume(house, cluster_id, attempt=n) for n in (0, 1))
+    missing = volume(house, cluster_id, slot=5, attempt=1)
+    before = set(house.left()["volumes"])
+    assert (await twice(house)).remove == ()  # young
+    house.strict.clock.advance(2 * HOUR)
+    plan = await twice(house)
+    assert [thing.id for thing in plan.remove] == [left]
+    assert [f.thing.id for f in plan.findings if f.verdict is Verdict.KEPT] == [missing]
+    assert set(house.left()["volumes"]) == before - {left}
+    house.ec2.terminate_instances(InstanceIds=sorted(alive(house)))
+    await house.until("FAILED")
+    house.strict.clock.advance(24 * HOUR)
+    assert (await twice(house)).remove == ()
+    assert present in house.left()["volumes"]
 
 
 async def test_what_is_not_proven_to_be_ours_is_never_touched(house, clock):

@@ -16,6 +16,7 @@ from kite.sweep import (
     Thing,
     Verdict,
     decide_sweep,
+    still_orphan,
 )
 
 NOW = 1_800_000_000_000
@@ -57,6 +58,8 @@ ORPHANS = [
     machine("clive", slot=0, attempt=2),  # the slot has another machine
     machine("clive", slot=1, attempt=0),
     thing(Kind.VOLUME),
+    thing(Kind.VOLUME, "clive", slot=0, attempt=1),  # its slot has come to attempt 2
+    thing(Kind.VOLUME, "clive", slot=1, attempt=0),
     thing(Kind.ADDRESS, born_ms=0),
     thing(Kind.ADDRESS, "clive", id="eipalloc-2"),
     thing(Kind.GROUP, born_ms=0),
@@ -67,6 +70,12 @@ CLAIMED = [
     machine(ended=True),
     machine(install="kite2"),
     thing(Kind.VOLUME, "clive"),
+    thing(Kind.VOLUME, "clive", slot=0, attempt=-1),
+    thing(Kind.VOLUME, "clive", slot=0, attempt=2),  # of the machine that is, or was
+    thing(Kind.VOLUME, "clive", slot=0, attempt=3),  # the records are older: data may be on it
+    thing(Kind.VOLUME, "clive", slot=1, attempt=1),  # of a launch that is under way
+    thing(Kind.VOLUME, "clive", slot=0, attempt=1, used=True),
+    thing(Kind.VOLUME, "clive", slot=0, attempt=1, ended=True),
     thing(Kind.GROUP, "clive"),
     thing(Kind.GROUP, ""),  # of the whole install
     thing(Kind.ADDRESS, "clive", id="eipalloc-live"),
@@ -82,6 +91,7 @@ KEPT = [
     machine("clive", slot=2, attempt=1),  # the records are older than what they speak of
     machine("clive", slot=0, attempt=3),
     machine("clive", slot=1, attempt=2),
+    thing(Kind.VOLUME, "clive", slot=2, attempt=1),
     thing(Kind.VOLUME, "cfresh"),
     thing(Kind.VOLUME, used=True),
     thing(Kind.ADDRESS, used=True),
@@ -112,7 +122,7 @@ def test_what_is_not_proven_to_be_a_leftover_of_ours_is_told_and_kept(kept):
     assert after.remove == ()
 
 
-@pytest.mark.parametrize("kept", KEPT[:10], ids=repr)
+@pytest.mark.parametrize("kept", KEPT[:11], ids=repr)
 def test_a_person_may_let_what_only_has_our_tags_go(kept):
     assert twice(facts(kept), replace(POLICY, unproven=True)).remove == (kept,)
 
@@ -131,6 +141,20 @@ def test_the_machine_of_a_closed_slot_is_an_orphan():
     assert after.remove == (LIVE_MACHINE,)
 
 
+@pytest.mark.parametrize("slot", [Slot(0, 2, open=False), Slot(0, 2, "i-live"), Slot(0, 2)])
+def test_a_slot_keeps_the_volume_of_its_last_attempt_and_no_other(slot):
+    before, last = (thing(Kind.VOLUME, "clive", slot=0, attempt=n, id=f"v-{n}") for n in (1, 2))
+    after = twice(facts(before, last, clusters={"clive": replace(LIVE, slots=(slot,))}))
+    assert [one for one in after.remove if one.kind is Kind.VOLUME] == [before]
+
+
+def test_a_volume_that_its_slot_left_behind_is_judged_again_before_it_goes():
+    left = thing(Kind.VOLUME, "clive", slot=0, attempt=1)
+    assert still_orphan(left, facts(), POLICY)
+    restored = replace(LIVE, slots=(Slot(0, 1, "i-live"),))
+    assert not still_orphan(left, facts(clusters={"clive": restored}), POLICY)
+
+
 @pytest.mark.parametrize(
     ("kind", "guard"), [(Kind.INSTANCE, 5 * MINUTE_MS), (Kind.VOLUME, HOUR_MS)]
 )
@@ -140,6 +164,12 @@ def test_the_young_are_left_alone_by_the_time_of_ec2(kind, guard):
         assert found.verdict is Verdict.YOUNG
     (found,) = decide_sweep(facts(thing(kind, born_ms=NOW - guard)), Memory(), POLICY).findings
     assert (found.verdict, found.age_ms) == (Verdict.FIRST, guard)
+
+
+def test_a_young_volume_of_a_live_cluster_is_left_alone():
+    young = thing(Kind.VOLUME, "clive", slot=0, attempt=1, born_ms=NOW - HOUR_MS + 2 * MINUTE_MS)
+    assert twice(facts(young)).remove == ()
+    assert twice(facts(replace(young, born_ms=NOW - HOUR_MS))).remove
 
 
 def test_a_mark_made_while_young_does_not_count():
@@ -275,7 +305,11 @@ def test_whatever_is_seen_nothing_goes_that_a_rule_protects(looks, unproven):
             if gone.kind is Kind.INSTANCE and gone.cluster_id == "clive" and not unproven:
                 assert (gone.slot, gone.attempt) <= (gone.slot, {0: 2, 1: 1}[gone.slot])
             if gone.kind is Kind.VOLUME:
-                assert gone.cluster_id not in {"clive", "cfresh"}
+                assert gone.cluster_id != "cfresh"
+            if gone.kind is Kind.VOLUME and gone.cluster_id == "clive":
+                present = {0: 2, 1: 1}
+                assert gone.slot in present or unproven
+                assert 0 <= gone.attempt < present.get(gone.slot, 9)
             assert (
                 gone.id != "i-live" or gone.cluster_id != "clive" or gone.kind is not Kind.INSTANCE
             )
