@@ -38,9 +38,9 @@ test: ## every test this machine can run; ARGS goes to pytest (ARGS="tests/unit 
 	@$(SETUP) base demo test
 	$(PY) -m pytest $(ARGS)
 
-sim: ## N=10000 simulated bad days from seed FIRST=0 on; SEED=123 lives one and prints its story
+sim: ## N=10000 simulated bad days from seed FIRST=0 on; SEED=123 tells one, also WITHOUT=no_sweep
 	@$(SETUP) base
-	$(PY) -m tests.sim $(if $(SEED),--seed $(SEED),--days $(or $(N),10000) --first $(or $(FIRST),0))
+	$(PY) -m tests.sim $(if $(SEED),--seed $(SEED) $(if $(WITHOUT),--without $(WITHOUT)) $(if $(LIKE),--like $(LIKE)),--days $(or $(N),10000) --first $(or $(FIRST),0))
 
 ablation: ## every safeguard switched off in the simulator, N=200 days each, as a table
 	@$(SETUP) base

@@ -21,6 +21,8 @@ def faults(outcome: Outcome) -> list[str]:
         )
         if not fine:
             found.append(f"{document['milvus-name']} is {document['status']} without a reason")
+    if not outcome.refused:
+        found.append("EC2 refused no call for its rate: no limit was met (too small a crowd?)")
     if outcome.deleted["succeeded"] != crowd.clusters:
         found.append(f"deletions ended {dict(outcome.deleted)}")
     found += [f"left in EC2: {one}" for one in outcome.left]

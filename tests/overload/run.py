@@ -16,6 +16,9 @@ from tests.chaos.troupe import Troupe, hostless_settings
 from tests.overload.crowd import Crowd
 
 LIMITED = "RequestLimitExceeded"
+PUBLISHED = (5.0, 2.0)
+"""Size of the bucket of RunInstances and its refill a second, as AWS has it."""
+MENDED_SECONDS = 60
 
 
 @dataclass
@@ -34,8 +37,13 @@ class Outcome:
     left: list[str] = field(default_factory=list)
 
 
-def overload(folder: Path, *, users: int, clusters: int) -> Outcome:
-    """Run it; EC2 says no as its documents have it, and machines are the only thing pretended."""
+def overload(
+    folder: Path, *, users: int, clusters: int, rate: tuple[float, float] = PUBLISHED
+) -> Outcome:
+    """Run it; EC2 says no as its documents have it, and machines are the only thing pretended.
+
+    A `rate` of launches below the published one is an account that others use too.
+    """
     with ExitStack() as stack:
         running = stack.enter_context(cloud.running(folder))
         settings = hostless_settings(running.ready, folder)
@@ -43,23 +51,28 @@ def overload(folder: Path, *, users: int, clusters: int) -> Outcome:
         troupe = Troupe(folder / "run", settings)
         stack.callback(troupe.stop)
         troupe.start_all()
-        return asyncio.run(_measured(running, troupe, users=users, clusters=clusters))
+        outcome = Outcome(crowd=Crowd(troupe.url, users, clusters))
+        return asyncio.run(_measured(running, troupe, outcome, rate))
 
 
-async def _measured(running: cloud.Cloud, troupe: Troupe, *, users: int, clusters: int) -> Outcome:
+async def _measured(
+    running: cloud.Cloud, troupe: Troupe, outcome: Outcome, rate: tuple[float, float]
+) -> Outcome:
     warm = Crowd(troupe.url, 1, 1)
     await warm.follow(await warm.create())
     await warm.delete()
-    running.control("POST", "knobs", {"throttled": True})
-    outcome = Outcome(crowd=Crowd(troupe.url, users, clusters), before=_memory(troupe))
+    known = len(running.control("GET", "calls")["calls"])
+    rates = {"RunInstances": list(rate)}
+    running.control("POST", "knobs", {"throttled": True, "rates": rates})
+    outcome.before = _memory(troupe)
     watching = asyncio.create_task(_watch(troupe, outcome))
     try:
         await _story(outcome)
     finally:
         watching.cancel()
-    codes = running.control("GET", "calls")["calls"]
-    outcome.calls = len(codes)
-    outcome.refused = sum(one["code"] == LIMITED for one in codes)
+    seen = running.control("GET", "calls")["calls"][known:]
+    outcome.calls = len(seen)
+    outcome.refused = sum(one["code"] == LIMITED for one in seen)
     outcome.left = await asyncio.to_thread(_left, running)
     return outcome
 
@@ -103,6 +116,12 @@ def _memory(troupe: Troupe) -> dict[str, float]:
 
 
 def _left(running: cloud.Cloud) -> list[str]:
-    sight = look(running.ec2)
-    things = (sight.instances, sight.volumes, sight.addresses, sight.interfaces)
-    return [str(one)[:200] for each in things for one in each]
+    """Also the base group, which may outlive its last clusters until the mending loop comes."""
+    end = time.monotonic() + MENDED_SECONDS
+    while (found := _things(running)) and time.monotonic() < end:
+        time.sleep(1)
+    return found
+
+
+def _things(running: cloud.Cloud) -> list[str]:
+    return [str(one)[:200] for each in vars(look(running.ec2)).values() for one in each]

@@ -12,7 +12,8 @@ pytestmark = pytest.mark.timeout(240)
 
 
 def test_a_crowd_is_served_and_nobody_hears_of_limits(tmp_path):
-    outcome = overload(tmp_path, users=8, clusters=16)
+    # Others of the account launch too: half of the published rate is left, so that EC2 says no.
+    outcome = overload(tmp_path, users=8, clusters=16, rate=(5.0, 1.0))
     assert faults(outcome) == []
     assert outcome.ended["succeeded"] == 16  # nothing but limits stood in the way
 
@@ -26,6 +27,7 @@ def well() -> Outcome:
         crowd=Crowd("", 1, 1),
         before={"bff-1": 70.0},
         most={"bff-1": 80.0},
+        refused=1,
     )
 
 
@@ -38,7 +40,8 @@ def well() -> Outcome:
         (lambda o: o.documents[0].update(status="loading"), "without a reason"),
         (lambda o: o.documents[0].update(status="failed"), "without a reason"),
         (lambda o: o.deleted.clear(), "deletions"),
-        (lambda o: o.left.append("i-1"), "left in EC2"),
+        (lambda o: o.left.append("sg-1"), "left in EC2"),
+        (lambda o: setattr(o, "refused", 0), "no limit was met"),
         (lambda o: o.most.update({"bff-1": 700.0}), "grew by"),
     ],
 )

@@ -6,8 +6,8 @@ import argparse
 import sys
 import time
 
-from tests.sim.ablations import of_all
-from tests.sim.day import live
+from tests.sim.ablations import BY_NAME, of_all, without
+from tests.sim.day import Plan, live
 from tests.sim.many import many
 
 
@@ -22,15 +22,20 @@ def main() -> int:
     asked.add_argument("--days", type=int, default=10_000, help="how many days")
     asked.add_argument("--first", type=int, default=0, help="seed of the first")
     asked.add_argument("--seed", type=int, help="live this day alone and print its story")
+    asked.add_argument("--without", choices=BY_NAME, help="... on its sort of day, safeguard off")
+    asked.add_argument("--like", choices=BY_NAME, help="... on that sort of day, safeguard on")
     asked.add_argument("--ablation", action="store_true", help="the table of safeguards")
     given = asked.parse_args()
+    if given.seed is None and (given.without or given.like):
+        asked.error("--without and --like tell one day: name it with --seed")
     if given.seed is not None:
-        return story(given.seed)
+        with without(given.without or "") as plan:
+            return story(given.seed, BY_NAME[given.like].plan if given.like else plan)
     return ablation(given.days) if given.ablation else days(given.first, given.days)
 
 
-def story(seed: int) -> int:
-    day = live(seed)
+def story(seed: int, plan: Plan | None = None) -> int:
+    day = live(seed, plan)
     say(day.tale.text())
     say(f"\nstory {day.tale.digest}, seed {seed}: {day.faults or 'ended well'}")
     return bool(day.faults)
@@ -52,8 +57,8 @@ def ablation(count: int) -> int:
     say("switched off                 wrong end   extra wrong way   days  first seeds")
     blind = 0
     for switch, found in of_all(count):
-        blind += not found.seeds
-        first = ", ".join(map(str, found.seeds[:3])) or "-"
+        blind += not (found.seeds or switch.held_by)
+        first = ", ".join(map(str, found.seeds[:3])) or switch.held_by or "-"
         say(
             f"{switch.safeguard:<28}{found.ends:>10}{found.extras:>8}{found.ways:>10}"
             f"{found.days:>7}  {first}"

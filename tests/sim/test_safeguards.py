@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.sim.ablations import SAFEGUARDS, first_red
+from tests.sim.__main__ import main
+from tests.sim.ablations import SAFEGUARDS, SPARE, first_red
 from tests.sim.day import live
 from tests.sim.many import pool
+
+HOLDING = Path(__file__).parents[1] / "unit/kite/test_sweep.py"
 
 
 @pytest.fixture(scope="module")
@@ -25,3 +30,17 @@ def test_without_it_a_day_goes_wrong(switch, reds):
 def test_with_it_the_same_day_ends_well(switch, reds):
     seed = reds[switch.name]
     assert seed is None or not live(seed, switch.plan).faults
+
+
+@pytest.mark.parametrize("switch", SPARE, ids=lambda switch: switch.name)
+def test_what_no_day_needs_is_held_by_a_test(switch):
+    assert f"def {switch.held_by}(" in HOLDING.read_text()
+
+
+def test_a_red_day_is_told_again(reds, monkeypatch, capsys):
+    seed = str(reds["no_unseen_guard"])
+    monkeypatch.setattr("sys.argv", ["sim", "--seed", seed, "--without", "no_unseen_guard"])
+    assert main() == 1
+    monkeypatch.setattr("sys.argv", ["sim", "--seed", seed, "--like", "no_unseen_guard"])
+    assert main() == 0
+    assert capsys.readouterr().out.rstrip().endswith("ended well")
