@@ -9,6 +9,7 @@ from kite.crash import POINTS
 SHORTEST, LONGEST = 0.3, 4.0
 """Seconds between two disturbances."""
 FREEZES = (0.5, 2.0, 5.0)
+STOPS = (1.0, 4.0, 9.0)
 LONG_FREEZE = 25.0
 """For a provisioner that others stand in for: longer than a lease of 20 s."""
 
@@ -21,6 +22,7 @@ class Do(StrEnum):
     FAULT = "let EC2"
     END_HOST = "terminate a host"
     CUT_HOST = "cut the power of a host"
+    STOP_HOST = "stop a host"
     KILL_DATABASE = "kill -9 the database"
 
 
@@ -44,6 +46,8 @@ class Disturbance:
 
 WEIGHTS = {Do.KILL: 6, Do.FREEZE: 3, Do.RESTART: 2, Do.CRASH: 8, Do.FAULT: 3, Do.END_HOST: 1}
 HOSTS = {Do.CUT_HOST: 1}
+HOSTLESS = {Do.STOP_HOST: 2}
+"""A machine stopped by hand is told of and left alone; started again, it is as before."""
 DATABASE = {Do.KILL_DATABASE: 2}
 EACH = (Do.KILL, Do.FREEZE, Do.RESTART)
 """What every service meets, before chance has its say."""
@@ -72,7 +76,7 @@ def plan(seed, seconds, names, *, hosts, database):
     50 seconds may end before that.
     """
     dice = Random(f"plan {seed}")
-    weights = {**WEIGHTS, **(HOSTS if hosts else {}), **(DATABASE if database else {})}
+    weights = {**WEIGHTS, **(HOSTS if hosts else HOSTLESS), **(DATABASE if database else {})}
     kinds, chances = list(weights), list(weights.values())
     dealt = _dealt(dice, names)
     found, at = [], 2.0
@@ -107,8 +111,9 @@ def _one(dice, at, do, among, names):
             return Disturbance(at, do, name, dice.choice(POINTS[_service(name)]))
         case Do.FAULT:
             return Disturbance(at, do, dice.choice(FAULTS)[0], f"of {dice.choice(ACTIONS)}")
-        case Do.END_HOST | Do.CUT_HOST:
-            return Disturbance(at, do, part=dice.random())
+        case Do.END_HOST | Do.CUT_HOST | Do.STOP_HOST:
+            seconds = dice.choice(STOPS) if do is Do.STOP_HOST else 0.0
+            return Disturbance(at, do, seconds=seconds, part=dice.random())
         case Do.KILL_DATABASE:
             return Disturbance(at, do)
         case _:

@@ -3,8 +3,9 @@
 import threading
 import time
 from collections import Counter, defaultdict
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -193,26 +194,28 @@ class Chaos:
             self.wanted.seed, self.wanted.seconds, names,
             hosts=self.wanted.hosts, database=self.database is not None,
         )  # fmt: skip
-        thaws = []
+        undos = []
         end = self.began + self.wanted.seconds
         told = self.began
         while (now := time.monotonic()) < end:
-            for at, name in [t for t in thaws if t[0] <= now]:
-                thaws.remove((at, name))
-                self.troupe.thaw(name)
+            for late in [one for one in undos if one[0] <= now]:
+                undos.remove(late)
+                late[1]()
             while todo and self.began + todo[0].at <= now:
                 one = todo.pop(0)
                 self.counts[one.do.value] += 1
                 self.say(f"[yellow]{one}")
-                if self._do(one):
-                    thaws.append((now + one.seconds, one.target))
+                if undo := self._do(one):
+                    undos.append((now + one.seconds, undo))
             if now - told > SAMPLE_SECONDS:
                 told = now
                 self._progress()
             time.sleep(0.02)
+        for _, undo in undos:
+            undo()
 
     def _do(self, one):
-        """Carry it out; whether something must be thawed later."""
+        """Carry it out; what takes it back later."""
         match one.do:
             case Do.KILL:
                 self.troupe.kill(one.target)
@@ -222,15 +225,15 @@ class Chaos:
                 self.troupe.arm(one.target, one.detail)
             case Do.FREEZE:
                 self.troupe.freeze(one.target)
-                return True
+                return partial(self.troupe.thaw, one.target)
             case Do.FAULT:
                 self.cloud.control("POST", "faults", fault_of(one))
-            case Do.END_HOST | Do.CUT_HOST:
-                self._host(one)
+            case Do.END_HOST | Do.CUT_HOST | Do.STOP_HOST:
+                return self._host(one)
             case Do.KILL_DATABASE:
                 self.database.kill()
                 self.database.start()
-        return False
+        return None
 
     def _host(self, one):
         running = [
@@ -240,12 +243,34 @@ class Chaos:
             if i["State"]["Name"] == "running"
         ]
         if not running:
-            return
+            return None
         instance_id = sorted(running)[int(one.part * len(running))]
-        if one.do is Do.CUT_HOST:
-            self.cloud.cut(instance_id)
-        else:
-            self.cloud.ec2.terminate_instances(InstanceIds=[instance_id])
+        match one.do:
+            case Do.CUT_HOST:
+                self.cloud.cut(instance_id)
+            case Do.STOP_HOST:
+                with suppress(ClientError):  # its user deletes it at this moment
+                    self.cloud.ec2.stop_instances(InstanceIds=[instance_id])
+                    return partial(self._start_host, instance_id)
+            case _:
+                self.cloud.ec2.terminate_instances(InstanceIds=[instance_id])
+        return None
+
+    def _start_host(self, instance_id):
+        """As the user would who stopped it; one that was deleted meanwhile is left."""
+        last = time.monotonic() + CALM_SECONDS
+        while self._state(instance_id) in {"stopping", "stopped"}:
+            assert time.monotonic() < last, f"{instance_id} does not start again"
+            with suppress(ClientError):
+                self.cloud.ec2.start_instances(InstanceIds=[instance_id])
+                self.counts["starts of a stopped host"] += 1
+            time.sleep(0.1)
+
+    def _state(self, instance_id):
+        found = self.cloud.ec2.describe_instances(
+            Filters=[{"Name": "instance-id", "Values": [instance_id]}]
+        )["Reservations"]
+        return found[0]["Instances"][0]["State"]["Name"] if found else ""
 
     def _progress(self):
         acts = sum(user.acts for user in self.users)
