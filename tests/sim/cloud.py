@@ -160,7 +160,7 @@ class Cloud:
             host.ended_at, host.reason = self.now, why
             self.tale.tell("ec2", f"{host.instance_id} ends: {why}")
             self.ended(host)
-        if self.chance.hits("volume_stays"):
+        if self.chance.hits("volume_stays") and host.installed_at < NEVER:
             volume = Volume(f"vol-{host.instance_id}", host.cluster_id, host.tags, host.born)
             self.volumes[volume.volume_id] = volume
 
