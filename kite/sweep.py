@@ -196,6 +196,11 @@ class Plan:
     alarms: tuple[str, ...] = ()
     skipped: str = ""
 
+    @property
+    def going(self) -> tuple[Finding, ...]:
+        """The findings about what shall go now."""
+        return tuple(found for found in self.findings if found.thing in self.remove)
+
 
 def decide_sweep(facts: Facts, memory: Memory, policy: Policy) -> Plan:
     """What to remove now, what to look at again, and what a person must be told."""

@@ -111,11 +111,10 @@ class Sweeper:
         plan, facts = await self._decided(self._memory, self._policy)
         self._memory = plan.memory
         self._say(plan)
-        for finding in plan.findings:
-            if finding.thing in plan.remove and not await self._book.duty():
+        for finding in plan.going:
+            if not await self._book.duty():
                 break
-            if finding.thing in plan.remove:
-                await self._remove(finding, facts, self._policy)
+            await self._remove(finding, facts, self._policy)
         return plan
 
     async def once(self, memory: Memory, policy: Policy) -> tuple[Plan, dict[Thing, str]]:
@@ -125,8 +124,7 @@ class Sweeper:
             The plan, and for each thing it removes: empty = asked for, else why not.
         """
         plan, facts = await self._decided(memory, policy)
-        going = [finding for finding in plan.findings if finding.thing in plan.remove]
-        return plan, {f.thing: await self._remove(f, facts, policy) for f in going}
+        return plan, {f.thing: await self._remove(f, facts, policy) for f in plan.going}
 
     async def _decided(self, memory: Memory, policy: Policy) -> tuple[Plan, Facts]:
         facts = await self._facts(memory)

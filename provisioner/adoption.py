@@ -23,7 +23,7 @@ from provisioner.record import (
     Spec,
 )
 from provisioner.sweep import facts
-from provisioner.tokens import login_key, token
+from provisioner.tokens import login_key_name, token
 
 WHY = "taken over as EC2 shows it"
 
@@ -114,7 +114,7 @@ def _found(
         security_group_ids=tuple(
             sorted(one["GroupId"] for one in instance.get("SecurityGroups", ()))
         ),
-        key_pair=login_key(thing.install),
+        key_pair=login_key_name(thing.install),
         root_gib=sizes.get((thing.id, root), 0),
         data_gib=max(data, default=0),
         public_address=False,

@@ -11,7 +11,7 @@ import grpc
 from kite.clock import Clock, SystemClock
 from kite.rpc import client, sweep_rpc
 from kite.rpc.server import RpcServer
-from kite.rpc.sweep_book import SweepBook
+from kite.rpc.sweep_book import SweepBook, lease_seconds
 from kite.rpc.sweep_rpc import SweepRpc
 from kite.sweeping import Sweeper
 from kite.v1 import adoption_pb2_grpc, provisioner_pb2_grpc, sweep_pb2_grpc
@@ -38,7 +38,6 @@ from provisioner.sweep.cloud import SweepCloud
 from provisioner.world import Ec2World, Probe
 
 SERVICE = "kite.v1.ProvisionerService"
-_LEAST_SWEEP_LEASE = 90
 Servicer = tuple[Callable[[Any, grpc.aio.Server], None], Any, str]
 
 
@@ -138,8 +137,6 @@ def _sweeper(
     settings: Settings, cloud: SweepCloud, registry: grpc.aio.Channel, holder: str
 ) -> Sweeper:
     seconds = settings.provisioner_sweep_seconds
-    # Longer than the pause and a pass: the duty moves only when its holder is gone.
-    lease = max(_LEAST_SWEEP_LEASE, seconds * 2)
     return Sweeper(
         cloud,
         SweepBook(
@@ -147,7 +144,7 @@ def _sweeper(
             partial(sweep_facts.read, install=settings.install),
             duty="sweep",
             holder=holder,
-            seconds=lease,
+            seconds=lease_seconds(seconds),
         ),
         settings.sweep_policy,
         install=settings.install,

@@ -20,6 +20,6 @@ def token(install: str, cluster_id: str, slot: int, attempt: int) -> str:
     return digest[:TOKEN_LENGTH].lower()
 
 
-def login_key(install: str) -> str:
+def login_key_name(install: str) -> str:
     """Name of the SSH key all machines of an install are logged into with; EC2 does not know it."""
     return f"kite-{install}"

@@ -13,7 +13,7 @@ import grpc
 from kite.clock import Clock, SystemClock
 from kite.rpc import client, sweep_rpc
 from kite.rpc.server import RpcServer
-from kite.rpc.sweep_book import SweepBook
+from kite.rpc.sweep_book import SweepBook, lease_seconds
 from kite.rpc.sweep_rpc import SweepRpc
 from kite.sweeping import Sweeper
 from kite.v1 import adoption_pb2_grpc, sweep_pb2_grpc, whitelist_pb2_grpc
@@ -31,7 +31,6 @@ from whitelist_svc.survey_rpc import SurveyRpc
 from whitelist_svc.whitelist_rpc import WhitelistRpc
 
 SERVICE = "kite.v1.WhitelistService"
-_LEAST_SWEEP_LEASE = 90
 Servicer = tuple[Callable[[Any, grpc.aio.Server], None], Any, str]
 
 
@@ -127,5 +126,5 @@ def _for_operators(settings: Settings, ec2: Ec2, sweeper: Sweeper) -> tuple[Serv
 
 
 def _book(settings: Settings, channel: grpc.aio.Channel, holder: str) -> SweepBook:
-    lease = max(_LEAST_SWEEP_LEASE, settings.whitelist_sweep_seconds * 2)
+    lease = lease_seconds(settings.whitelist_sweep_seconds)
     return SweepBook(channel, sweep.read, duty="sweep-groups", holder=holder, seconds=lease)

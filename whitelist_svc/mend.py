@@ -111,12 +111,8 @@ class Mender:
         _log.warning("a whitelist could not be mended", cluster=cluster_id, reason=failed.reason)
         if self._waiting.get(cluster_id) == failed.reason or isinstance(failed, CloudThrottled):
             return
-        try:
-            told = [story.waiting(failed.description, failed.reason)]
-            await self._records.tell(cluster_id, self._clock.now_ms(), told)
+        if await self._records.tell_waiting(cluster_id, self._clock.now_ms(), failed):
             self._waiting[cluster_id] = failed.reason
-        except KiteError as again:
-            _log.warning("an event could not be told", cluster=cluster_id, reason=again.reason)
 
     def _forget_all_but(self, cluster_ids: set[str]) -> None:
         notes: tuple[dict[str, Any], ...] = (self._reported, self._waiting, self._follower.applied)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import grpc
 
-from kite.errors import Conflict, NotFound, WrongState
+from kite.errors import Conflict, KiteError, NotFound, WrongState
+from kite.telemetry import logs
 from kite.v1 import (
     controller_pb2,
     controller_pb2_grpc,
@@ -16,11 +17,12 @@ from kite.v1 import (
     registry_pb2,
     registry_pb2_grpc,
 )
-from whitelist_svc import packing
+from whitelist_svc import packing, story
 from whitelist_svc.cluster import Cluster
 from whitelist_svc.rules import Entry
 from whitelist_svc.story import Told
 
+_log = logs.get(__name__)
 _PAGE = 500
 USER, SERVICE = "user", "whitelist"  # who an event of the story comes from
 
@@ -115,6 +117,15 @@ class Records:
         except WrongState:
             raise cluster_deleting() from None
         return packing.cluster(answer.cluster)
+
+    async def tell_waiting(self, cluster_id: str, at_ms: int, failed: KiteError) -> bool:
+        """Why the stored list is not in force yet, into the story; whether it could be told."""
+        try:
+            await self.tell(cluster_id, at_ms, [story.waiting(failed.description, failed.reason)])
+        except KiteError as again:
+            _log.warning("an event could not be told", cluster=cluster_id, reason=again.reason)
+            return False
+        return True
 
     async def record(self, done: Done) -> operation_pb2.Operation:
         answer = await self._operations.RecordOperation(

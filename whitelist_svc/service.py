@@ -11,7 +11,7 @@ from kite.clock import Clock
 from kite.errors import CloudThrottled, Conflict, Internal, KiteError, NotFound, Unavailable
 from kite.telemetry import logs
 from kite.v1 import operation_pb2
-from whitelist_svc import report, rules, story
+from whitelist_svc import report, rules
 from whitelist_svc.apply import Pause
 from whitelist_svc.change import Held
 from whitelist_svc.cluster import Cluster
@@ -204,16 +204,10 @@ class Whitelists:
         """The user was told that the list is stored: it stays, and the mending loop applies it."""
         known = failed if isinstance(failed, KiteError) else Internal(_DEFECT)
         if not isinstance(known, NotFound):
-            await self._tell(change.stored.cluster_id, known)
+            now = self._clock.now_ms()
+            await self._records.tell_waiting(change.stored.cluster_id, now, known)
         text = f"{known.description}. {_APPLYING}"
         await self._record(change, change.stored, text, known.reason)
-
-    async def _tell(self, cluster_id: str, failed: KiteError) -> None:
-        told = [story.waiting(failed.description, failed.reason)]
-        try:
-            await self._records.tell(cluster_id, self._clock.now_ms(), told)
-        except KiteError as again:
-            _log.warning("an event could not be told", cluster=cluster_id, reason=again.reason)
 
     async def _follow(self, stored: Cluster, *, unset: bool) -> InForce:
         """Trouble that passes is not told to the user: looked again, and asked for what is left."""

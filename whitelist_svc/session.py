@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any
@@ -22,10 +22,11 @@ from kite import crash
 from kite.buckets import Buckets
 from kite.clock import SystemClock
 from kite.ec2_failures import meaning
-from kite.errors import CloudThrottled
+from kite.errors import CloudThrottled, Unavailable
 
 CONNECT_SECONDS, READ_SECONDS, THREADS = 2, 10, 8
 PAGE = 1_000  # the most EC2 gives at once
+MOST_PAGES = 1_000
 THROTTLED_SECONDS = (1, 2, 4, 8)  # between tries
 Pause = Callable[[float], Awaitable[None]]
 
@@ -73,14 +74,7 @@ class Session:
 
     async def pages(self, operation: str, what: str, **params: Any) -> list[Any]:
         """All items of a listing, page after page; raises as `call` does."""
-        found: list[Any] = []
-        more: dict[str, str] = {}
-        while True:
-            page = await self.call(operation, **params, MaxResults=PAGE, **more)
-            found += page[what]
-            if not page.get("NextToken"):
-                return found
-            more = {"NextToken": page["NextToken"]}
+        return [one async for page in answers(self, operation, **params) for one in page[what]]
 
     async def _in_thread(self, operation: str, params: dict[str, Any]) -> Any:
         def run() -> Any:
@@ -100,6 +94,18 @@ class Session:
     async def close(self) -> None:
         """Let running calls end."""
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
+
+
+async def answers(session: Session, operation: str, **params: Any) -> AsyncIterator[Any]:
+    """Every answer of a listing to the last page; raises as `Session.call` does."""
+    more: dict[str, str] = {}
+    for _ in range(MOST_PAGES):
+        page = await session.call(operation, **params, MaxResults=PAGE, **more)
+        yield page
+        if not page.get("NextToken"):
+            return
+        more = {"NextToken": page["NextToken"]}
+    raise Unavailable(f"{_action(operation)}: EC2's pages do not end", reason="CLOUD_AWAY")
 
 
 def _action(operation: str) -> str:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from kite import refusals, tags
-from kite.errors import KiteError, Unavailable
+from kite.errors import KiteError
 from kite.sweep import Kind, Known, Live, Look, Thing
 from kite.sweeping import time_of
 from kite.v1 import cluster_pb2
 from whitelist_svc import sight
 from whitelist_svc.ec2 import Ec2, code_of
 from whitelist_svc.groups import Group
-from whitelist_svc.session import PAGE, Session
-
-_MOST_PAGES = 1_000
+from whitelist_svc.session import Session, answers
 
 
 class SweepCloud:
@@ -28,18 +25,12 @@ class SweepCloud:
 
     async def look(self) -> Look:
         """Every group to the last page, with EC2's time at the first."""
-        things: list[Thing] = []
-        told, more = 0, dict[str, str]()
-        for _ in range(_MOST_PAGES):
-            answer: dict[str, Any] = await self._session.call(
-                "describe_security_groups", Filters=self._filters, MaxResults=PAGE, **more
-            )
-            told = told or time_of(answer)
-            things += [thing(sight.group(one)) for one in answer["SecurityGroups"]]
-            if not answer.get("NextToken"):
-                return Look(told, tuple(things))
-            more = {"NextToken": answer["NextToken"]}
-        raise Unavailable("the pages of EC2's groups do not end", reason="CLOUD_AWAY")
+        things, told = list[Thing](), 0
+        listing = answers(self._session, "describe_security_groups", Filters=self._filters)
+        async for page in listing:
+            told = told or time_of(page)
+            things += [thing(sight.group(one)) for one in page["SecurityGroups"]]
+        return Look(told, tuple(things))
 
     async def remove(self, thing: Thing) -> None:
         """Close it first: it may hang on a machine that is still there and holds it back."""

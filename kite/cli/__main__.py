@@ -124,8 +124,7 @@ def _common() -> Common:
     try:
         return load(Common)
     except SettingsRefused as refused:
-        typer.echo(str(refused), err=True)
-        raise typer.Exit(2) from None
+        _refuse(tuple(str(refused).splitlines()))
 
 
 @app.command()

@@ -14,7 +14,13 @@ from kite.v1.operation_pb2_grpc import OperationServiceStub
 from kite.v1.registry_pb2_grpc import RegistryServiceStub
 
 PAGE = 500
+_LEAST_LEASE_SECONDS = 90
 Read = Callable[[Iterable[cluster_pb2.Cluster]], Live]
+
+
+def lease_seconds(pause: int) -> int:
+    """Longer than the pause and a pass: the duty moves only when its holder is gone."""
+    return max(_LEAST_LEASE_SECONDS, pause * 2)
 
 
 class SweepBook:

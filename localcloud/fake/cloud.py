@@ -19,7 +19,7 @@ from localcloud.fake.things import Instance, Interface
 from localcloud.strict.call import Call, Refusal, Reply
 from localcloud.strict.hiding import HiddenIds
 from localcloud.strict.knobs import Knobs
-from localcloud.strict.life import FOREVER, GONE, NEXT, State
+from localcloud.strict.life import GONE, NEXT, State
 from localcloud.strict.pool import AddressPool, PoolEmpty
 
 Handler = Callable[["FakeCloud", Estate, Call], Reply]
@@ -117,12 +117,7 @@ class FakeCloud(FakeLooking):
         self, estate: Estate, instance: Instance, state: State, at: float | None = None
     ) -> None:
         """Put an instance into a passing state for as long as the knobs say, from `at` on."""
-        seconds = {
-            State.PENDING: FOREVER if self.hold else self.knobs.pending_seconds,
-            State.STOPPING: self.knobs.stopping_seconds,
-            State.SHUTTING_DOWN: self.knobs.shutting_down_seconds,
-            State.TERMINATED: self.knobs.terminated_visible_seconds,
-        }[state]
+        seconds = self.knobs.seconds_in(state, hold=self.hold)
         self._turn(instance, state)
         if not math.isinf(seconds):
             self._pushed += 1

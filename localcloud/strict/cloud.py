@@ -17,7 +17,7 @@ from localcloud.strict.absence import absent
 from localcloud.strict.call import Call, Refusal, Reply
 from localcloud.strict.hiding import HiddenIds
 from localcloud.strict.knobs import Knobs
-from localcloud.strict.life import CODES, FOREVER, GONE, LifeBook, State
+from localcloud.strict.life import CODES, GONE, LifeBook, State
 from localcloud.strict.look import Looking
 from localcloud.strict.patches import Patches
 from localcloud.strict.pool import AddressPool, PoolEmpty
@@ -102,12 +102,7 @@ class Cloud(Looking):
 
     def begin(self, instance: Any, state: State) -> None:
         """Put an instance into a passing state for as long as the knobs say."""
-        seconds = {
-            State.PENDING: FOREVER if self.hold else self.knobs.pending_seconds,
-            State.STOPPING: self.knobs.stopping_seconds,
-            State.SHUTTING_DOWN: self.knobs.shutting_down_seconds,
-            State.TERMINATED: self.knobs.terminated_visible_seconds,
-        }[state]
+        seconds = self.knobs.seconds_in(state, hold=self.hold)
         if seconds > 0:
             self._set_state(instance, state)
             self._life.begin(instance.id, state, self.clock() + seconds)

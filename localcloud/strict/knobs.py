@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from localcloud.strict.life import FOREVER, State
 from localcloud.strict.rates import Rate
 
 
@@ -39,6 +40,15 @@ class Knobs:
     throttle_pace: float = 1.0
     rates: Mapping[str, Rate] = field(default_factory=dict)
     resource_rates: Mapping[str, Rate] = field(default_factory=dict)
+
+    def seconds_in(self, state: State, *, hold: bool) -> float:
+        """How long a passing state lasts; with `hold` somebody else ends the pending one."""
+        return {
+            State.PENDING: FOREVER if hold else self.pending_seconds,
+            State.STOPPING: self.stopping_seconds,
+            State.SHUTTING_DOWN: self.shutting_down_seconds,
+            State.TERMINATED: self.terminated_visible_seconds,
+        }[state]
 
 
 def _rates(value: Any) -> Mapping[str, Rate]:

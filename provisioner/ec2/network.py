@@ -8,7 +8,7 @@ from kite.errors import CloudRefused, KiteError
 from provisioner.ec2.client import Ec2
 from provisioner.facts import Place, Reach, Site
 from provisioner.status import dns_suffix
-from provisioner.tokens import login_key
+from provisioner.tokens import login_key_name
 
 # Owner of Ubuntu's images by partition (Ubuntu docs, "Find Ubuntu images on AWS").
 CANONICAL = "099720109477"
@@ -52,7 +52,7 @@ async def find(ec2: Ec2, wanted: Wanted) -> Found:
         image_id=image["ImageId"],
         vpc_id=vpcs.pop(),
         places=tuple(Place(s["SubnetId"], s["AvailabilityZone"]) for s in subnets),
-        key_pair=login_key(wanted.install),
+        key_pair=login_key_name(wanted.install),
         root_gib=wanted.root_gib,
         reach=wanted.reach,
         dns_suffix=dns_suffix(wanted.region),

@@ -11,6 +11,7 @@ from typing import Any
 from kite.clock import Clock
 from kite.errors import InvalidRequest
 from provisioner.ec2.client import Ec2
+from provisioner.ec2.pages import pages
 from provisioner.facts import Site
 
 KEPT_SECONDS = 300.0
@@ -52,17 +53,11 @@ class Offerings:
             "LocationType": "availability-zone",
             "Filters": [{"Name": "instance-type", "Values": list(instance_types)}],
         }
-        found: list[tuple[str, str]] = []
-        token = ""
-        while True:
-            more = {"NextToken": token} if token else {}
-            answer = await self._ec2.call("DescribeInstanceTypeOfferings", {**asked, **more})
-            found += [
-                (o["InstanceType"], o["Location"]) for o in answer.get("InstanceTypeOfferings", [])
-            ]
-            token = answer.get("NextToken", "")
-            if not token:
-                return found
+        return [
+            (one["InstanceType"], one["Location"])
+            async for page in pages(self._ec2, "DescribeInstanceTypeOfferings", asked)
+            for one in page.get("InstanceTypeOfferings", [])
+        ]
 
 
 def _check(instance_types: Sequence[str]) -> None:

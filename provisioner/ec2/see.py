@@ -1,11 +1,12 @@
 """What EC2 shows by token or tag: asked only where an id is missing, or nothing may be left."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from kite import tags
 from provisioner.ec2.client import Ec2
+from provisioner.ec2.pages import pages
 from provisioner.facts import AddressFact, InstanceFact, Machine
 
 DATA_DEVICE = "/dev/sdf"  # what a launch calls the data volume; the kernel has names of its own
@@ -33,7 +34,7 @@ class Finder:
         """Every machine of the cluster that EC2 still shows, ended ones too."""
         answers = await self._tagged("DescribeInstances", "Reservations", cluster_id)
         instances = [i for reservation in answers for i in reservation.get("Instances", [])]
-        return [_fact(i) for i in instances if self._ours(i)]
+        return [fact(i) for i in instances if self._ours(i)]
 
     async def addresses(self, cluster_id: str) -> list[AddressFact]:
         """Elastic addresses with the cluster's tags, in a fixed order."""
@@ -56,7 +57,7 @@ class Finder:
         return tags.unpack(thing.get("Tags")).get(tags.INSTALL) == self._install
 
     async def _tagged(self, action: str, key: str, cluster_id: str) -> list[dict[str, Any]]:
-        return await _pages(self._ec2, action, key, _by_tag(cluster_id))
+        return await _listed(self._ec2, action, key, _by_tag(cluster_id))
 
 
 def _by_tag(cluster_id: str) -> list[dict[str, Any]]:
@@ -65,30 +66,25 @@ def _by_tag(cluster_id: str) -> list[dict[str, Any]]:
 
 async def filtered(ec2: Ec2, name: str, values: list[str]) -> list[InstanceFact]:
     filters = [{"Name": name, "Values": values}]
-    pages = await _pages(ec2, "DescribeInstances", "Reservations", filters)
-    return [_fact(i) for reservation in pages for i in reservation.get("Instances", [])]
+    return _facts(await _listed(ec2, "DescribeInstances", "Reservations", filters))
 
 
-async def _pages(
+async def _listed(
     ec2: Ec2, action: str, key: str, filters: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    token = ""
-    while True:
-        more = {"NextToken": token} if token else {}
-        answer = await ec2.call(action, {"Filters": filters, "MaxResults": 500, **more})
-        found += answer.get(key, [])
-        token = answer.get("NextToken", "")
-        if not token:
-            return found
+    asked = {"Filters": filters, "MaxResults": 500}
+    return [one async for page in pages(ec2, action, asked) for one in page.get(key, [])]
 
 
 def facts_of(answer: Mapping[str, Any]) -> list[InstanceFact]:
-    reservations = answer.get("Reservations", [])
-    return [_fact(i) for reservation in reservations for i in reservation.get("Instances", [])]
+    return _facts(answer.get("Reservations", []))
 
 
-def _fact(instance: Mapping[str, Any]) -> InstanceFact:
+def _facts(reservations: Iterable[Mapping[str, Any]]) -> list[InstanceFact]:
+    return [fact(i) for reservation in reservations for i in reservation.get("Instances", [])]
+
+
+def fact(instance: Mapping[str, Any]) -> InstanceFact:
     owner = tags.owner_of(tags.unpack(instance.get("Tags")))
     reason = instance.get("StateReason", {})
     launched = instance.get("LaunchTime")
@@ -112,6 +108,3 @@ def _data_volume(instance: Mapping[str, Any]) -> str:
         if device.get("DeviceName") == DATA_DEVICE:
             return str(device.get("Ebs", {}).get("VolumeId", ""))
     return ""
-
-
-fact = _fact

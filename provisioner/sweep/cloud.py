@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar, assert_never
 
 from kite import tags
-from kite.errors import Internal, KiteError, Unavailable
+from kite.errors import Internal, KiteError
 from kite.refusals import gone
 from kite.sweep import Kind, Look, Thing
 from kite.sweeping import time_of
 from provisioner.ec2.client import Ec2
+from provisioner.ec2.pages import pages
 from provisioner.sweep import facts
 
-PAGE, MOST_PAGES = 1000, 1000
+PAGE = 1000
 _KEYS = {
     "DescribeInstances": "Reservations",
     "DescribeVolumes": "Volumes",
@@ -56,19 +57,13 @@ class SweepCloud:
 
     async def _all(self, action: str, make: Make[T]) -> tuple[list[T], int]:
         """What is made of all pages, and EC2's time at the first: ages are never told too great."""
-        found = list[T]()
-        told, more = 0, dict[str, Any]()
-        page = {} if action in _WHOLE else {"MaxResults": PAGE}
-        for _ in range(MOST_PAGES):
-            asked = {"Filters": self._filters, **page, **more}
-            answer = await self._ec2.call(action, asked)
-            told = told or time_of(answer)
-            for one in answer.get(_KEYS[action], []):
+        found, told = list[T](), 0
+        size = {} if action in _WHOLE else {"MaxResults": PAGE}
+        async for page in pages(self._ec2, action, {"Filters": self._filters, **size}):
+            told = told or time_of(page)
+            for one in page.get(_KEYS[action], []):
                 found += make(one)
-            if not answer.get("NextToken"):
-                return found, told
-            more = {"NextToken": answer["NextToken"]}
-        raise Unavailable(f"{action}: EC2's pages do not end", reason="CLOUD_AWAY")
+        return found, told
 
     async def remove(self, thing: Thing) -> None:
         try:

@@ -79,12 +79,12 @@ class Crowd:
                     for user, name in self.names
                 )
             )
-        operations = {n: o["operation-id"] for n, o in zip(self.names, told, strict=True)}
-        return await self.follow(operations)
+        operations = map(_operation, told)
+        return await self.follow(dict(zip(self.names, operations, strict=True)))
 
     async def _create(self, session: aiohttp.ClientSession, user: str, name: str) -> str:
         body = {"milvus-name": name, "milvus-type": "M5", "disk-size": 10}
-        return (await self._ask(session, user, "POST", "/v1/milvus", body))["operation-id"]
+        return _operation(await self._ask(session, user, "POST", "/v1/milvus", body))
 
     async def _ended(self, session: aiohttp.ClientSession, user: str, operation: str) -> str:
         while True:
@@ -111,3 +111,9 @@ class Crowd:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(total=None)
         )
+
+
+def _operation(told: dict[str, Any]) -> str:
+    """Raises AssertionError with the answer where work was refused."""
+    assert "operation-id" in told, told
+    return told["operation-id"]

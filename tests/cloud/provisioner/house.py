@@ -24,7 +24,7 @@ from provisioner.install.job import HostProgress, InstallResult
 from provisioner.settings import Settings
 from registry_svc.app import assemble
 from registry_svc.settings import Settings as RegistrySettings
-from registry_svc.store import open_store
+from registry_svc.store import Store, open_store
 from whitelist_svc import app as whitelist_app
 from whitelist_svc.settings import Settings as WhitelistSettings
 
@@ -122,10 +122,12 @@ class House:
         self.closers.append(channel.close)
         return channel
 
+    def _store(self) -> Store:
+        return open_store(RegistrySettings(registry_folder=self.folder / "registry"))
+
     async def _registry(self) -> str:
-        settings = RegistrySettings(registry_folder=self.folder / "registry")
-        store = open_store(settings)
-        app = assemble(store, settings, SystemClock())
+        store = self._store()
+        app = assemble(store, RegistrySettings(), SystemClock())
         server = RpcServer("127.0.0.1:0")
         for part in app.parts:
             server.add(*part)

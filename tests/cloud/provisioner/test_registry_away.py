@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from kite.clock import SystemClock
 from kite.errors import KiteError, Unavailable
-from kite.rpc.server import RpcServer
 from provisioner.registry import RegistryClient
 from provisioner.settings import Settings
-from registry_svc.app import assemble
 from registry_svc.mongodb import Mongo
-from registry_svc.settings import Settings as RegistrySettings
 from registry_svc.store import Store
 from tests.cloud.provisioner.house import SECRET, House
 from tests.faults.conftest import (  # noqa: F401 - fixtures
@@ -28,23 +24,8 @@ pytestmark = pytest.mark.wire
 class FarHouse(House):
     """Its registry keeps its records in a database that is reached by `uri`."""
 
-    async def _registry(self) -> str:
-        engine = Mongo(self.folder, "unused", prove=False)
-        store = Store(engine)
-        app = assemble(store, RegistrySettings(), SystemClock())
-        server = RpcServer("127.0.0.1:0")
-        for part in app.parts:
-            server.add(*part)
-        port = await server.start()
-
-        async def close() -> None:
-            app.broadcast.stop()
-            await server.drain(0)
-            app.threads.close()
-            engine.close()
-
-        self.closers.append(close)
-        return f"127.0.0.1:{port}"
+    def _store(self) -> Store:
+        return Store(Mongo(self.folder, "unused", prove=False))
 
 
 @pytest.fixture

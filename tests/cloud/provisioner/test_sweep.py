@@ -17,7 +17,7 @@ from kite.v1 import operation_pb2
 from localcloud.strict.faults import Fault
 from localcloud.strict.faults import Kind as FaultKind
 from provisioner import app as provisioner_app
-from provisioner.sweep import cloud as sweep_cloud
+from provisioner.ec2 import pages
 from provisioner.sweep.cloud import SweepCloud
 from provisioner.tokens import token
 
@@ -363,7 +363,7 @@ async def test_a_look_is_read_to_the_last_page(house, monkeypatch):
     launch(house, "cany")
     assert len((await SweepCloud(Paged(house.provisioner.ec2, 1), "test").look()).things) == 1
     assert len((await SweepCloud(Paged(house.provisioner.ec2, 3), "test").look()).things) == 3
-    monkeypatch.setattr(sweep_cloud, "MOST_PAGES", 3)
+    monkeypatch.setattr(pages, "MOST_PAGES", 3)
     with pytest.raises(Unavailable):
         await SweepCloud(Paged(house.provisioner.ec2, 0), "test").look()
 

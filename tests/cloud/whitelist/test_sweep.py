@@ -12,7 +12,7 @@ from kite.sweep import Verdict
 from kite.v1 import sweep_pb2, sweep_pb2_grpc
 from localcloud.strict.faults import Kind
 from tests.cloud.whitelist.conftest import CLUSTER
-from whitelist_svc import groups, sweep
+from whitelist_svc import groups, session, sweep
 
 DEAD = "cdeaddeaddeaddea"
 
@@ -140,7 +140,7 @@ async def test_a_person_sweeps_by_rpc(world, dead):
 
 
 async def test_a_look_is_read_to_the_last_page(world, dead, monkeypatch):
-    monkeypatch.setattr(sweep, "_MOST_PAGES", 3)
+    monkeypatch.setattr(session, "MOST_PAGES", 3)
     cloud = world.app.sweeper._cloud
     one = len((await cloud.look()).things)
 

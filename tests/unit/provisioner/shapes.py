@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from provisioner.cluster import decide
 from provisioner.facts import Facts, InstanceFact, Leftovers, Machine, Place, Site
 from provisioner.limits import Limits
 from provisioner.nodes import born
+from provisioner.plan import Plan
 from provisioner.record import Address, Group, Intent, Node, NodeState, Record, Spec
 from provisioner.tokens import token
 
@@ -96,3 +98,23 @@ def facts(*machines: InstanceFact, **more: Any) -> Facts:
 
 def left(**more: Any) -> Leftovers:
     return Leftovers(**({"others": True} | more))
+
+
+def at_birth(**more: Any) -> Record:
+    """A cluster that stands on nothing yet."""
+    return record(groups=(), address=Address(), address_intended=False, **more)
+
+
+def plan(cluster: Record, seen: Facts, now: int = NOW) -> Plan:
+    return decide(cluster, seen, LIMITS, now)
+
+
+def only(found: Plan) -> Node:
+    """The one node of a plan."""
+    (one,) = found.record.nodes
+    return one
+
+
+def waiting(n: Node, seen: Facts, now: int = NOW) -> Node:
+    """The node after one turn, so that its wait has begun."""
+    return only(plan(record(n), seen, now))

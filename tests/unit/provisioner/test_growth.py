@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner.cluster import decide
 from provisioner.facts import AddressFact, Answer, InstallFact, InstanceFact, Machine, Reach
 from provisioner.node import CLOUD_SLOW
 from provisioner.nodes import born
@@ -31,11 +30,14 @@ from tests.unit.provisioner.shapes import (
     NOW,
     SECOND,
     SITE,
+    at_birth,
     facts,
     intent,
     launched,
     machine,
     node,
+    only,
+    plan,
     record,
     token_of,
 )
@@ -43,24 +45,6 @@ from tests.unit.provisioner.shapes import (
 S = NodeState
 TOKEN = token_of()
 ASKING = "asking EC2 for a machine"
-
-
-def plan(cluster, seen, now=NOW):
-    return decide(cluster, seen, LIMITS, now)
-
-
-def only(found):
-    (one,) = found.record.nodes
-    return one
-
-
-def at_birth(**more):
-    return record(groups=(), address=Address(), address_intended=False, **more)
-
-
-def waiting(n, seen, now=NOW):
-    """The node after one turn, so that its wait has begun."""
-    return only(plan(record(n), seen, now))
 
 
 # the ground -------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner.cluster import decide
 from provisioner.facts import AddressFact, InstanceFact, Machine
 from provisioner.plan import (
     CloseGroups,
@@ -24,7 +23,6 @@ from provisioner.removal import (
 from provisioner.status import with_condition
 from tests.unit.provisioner.shapes import (
     ID,
-    LIMITS,
     MINUTE,
     NOW,
     facts,
@@ -33,6 +31,8 @@ from tests.unit.provisioner.shapes import (
     left,
     machine,
     node,
+    only,
+    plan,
     record,
     token_of,
 )
@@ -47,15 +47,6 @@ def leaving(*nodes, held=(WHITELIST_CLOSED,), **more):
     for kind in held:
         cluster = with_condition(cluster, kind, ok=True, now=NOW)
     return cluster
-
-
-def plan(cluster, seen, now=NOW):
-    return decide(cluster, seen, LIMITS, now)
-
-
-def only(found):
-    (one,) = found.record.nodes
-    return one
 
 
 def gone(**more):

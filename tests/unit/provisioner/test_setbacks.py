@@ -5,18 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provisioner import nodes
-from provisioner.cluster import decide
 from provisioner.facts import Answer, Machine
 from provisioner.plan import (
     Launch,
     Terminate,
 )
-from provisioner.record import Address, ClusterState, NodeState
+from provisioner.record import ClusterState, NodeState
 from tests.unit.provisioner.shapes import (
     CLUSTER,
     ID,
     INSTALL,
-    LIMITS,
     MINUTE,
     NOW,
     SECOND,
@@ -26,30 +24,15 @@ from tests.unit.provisioner.shapes import (
     launched,
     machine,
     node,
+    only,
+    plan,
     record,
     token_of,
+    waiting,
 )
 
 S = NodeState
 TOKEN = token_of()
-
-
-def plan(cluster, seen, now=NOW):
-    return decide(cluster, seen, LIMITS, now)
-
-
-def only(found):
-    (one,) = found.record.nodes
-    return one
-
-
-def at_birth(**more):
-    return record(groups=(), address=Address(), address_intended=False, **more)
-
-
-def waiting(n, seen, now=NOW):
-    """The node after one turn, so that its wait has begun."""
-    return only(plan(record(n), seen, now))
 
 
 # trouble ----------------------------------------------------------------------------------------
