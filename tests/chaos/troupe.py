@@ -113,6 +113,14 @@ class Troupe:
         for name in self.names:
             self.start(name)
         self.await_serving(*self.names)
+        self.await_ready()
+
+    def await_ready(self, *, seconds=PATIENCE):
+        """Until the edge has found all it stands on: one that came first dials again only later."""
+        last = time.monotonic() + seconds
+        while not self._answers("/readyz"):
+            assert time.monotonic() < last, "the edge serves, but does not reach the others"
+            time.sleep(0.02)
 
     def await_serving(self, *names, seconds=PATIENCE, supervised=False):
         """`supervised`: somebody starts again what is dead, so it may be waited for."""
@@ -129,8 +137,11 @@ class Troupe:
     def serves(self, name):
         if service_of(name) != "bff":
             return not probe(self.targets[name], seconds=2)
+        return self._answers("/healthz")
+
+    def _answers(self, path):
         try:
-            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2):
+            with urllib.request.urlopen(f"{self.url}{path}", timeout=5):
                 return True
         except OSError:
             return False
