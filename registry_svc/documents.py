@@ -181,11 +181,11 @@ class Cluster(me.Document):
     conditions = me.ListField(me.EmbeddedDocumentField(Condition))
 
     operation_id = me.StringField(db_field="operation-id")
-    version = me.LongField(required=True, min_value=1)
+    rev = me.LongField(required=True, min_value=1)
     created_at = me.LongField(db_field="created-at", required=True)
     deleted_at = me.LongField(db_field="deleted-at")
 
-    rev = me.LongField(required=True, min_value=1)
+    writes = me.LongField(required=True, min_value=1)
     live_key = me.StringField()
     quota_key = me.StringField()
     changed_at = me.LongField(db_field="changed-at")
@@ -223,8 +223,8 @@ class Operation(me.Document):
     request_id = me.StringField(db_field="request-id")
     started_at = me.LongField(db_field="started-at")
     ended_at = me.LongField(db_field="ended-at")
-    # The cluster's `rev` that told this; a late writer never overwrites a newer one.
-    rev = me.LongField(required=True, min_value=0)
+    # The cluster's `writes` that told this; a late writer never overwrites a newer one.
+    writes = me.LongField(required=True, min_value=0)
 
 
 class Event(me.Document):
@@ -249,7 +249,7 @@ class Duty(me.Document):
     meta = {"abstract": True, "collection": "duties"}  # noqa: RUF012
     duty = me.StringField(primary_key=True)
     lease = me.EmbeddedDocumentField(Lease, required=True)
-    rev = me.LongField(required=True, min_value=1)
+    writes = me.LongField(required=True, min_value=1)
 
 
 class Key(me.Document):

@@ -242,9 +242,9 @@ def pack_operation_part(operation: ops.Operation) -> dict[str, Any]:
     }
 
 
-def pack_operation(operation: ops.Operation, *, rev: int) -> dict[str, Any]:
+def pack_operation(operation: ops.Operation, *, writes: int) -> dict[str, Any]:
     packed = pack_operation_part(operation)
-    return {"_id": packed.pop("operation-id"), **packed, "rev": rev}
+    return {"_id": packed.pop("operation-id"), **packed, "writes": writes}
 
 
 def unpack_operation(document: Document) -> ops.Operation:
@@ -279,11 +279,13 @@ def unpack_event(document: Document) -> ops.Event:
 
 
 def pack_duty(duty: DutyRecord) -> dict[str, Any]:
-    return {"_id": duty.duty, "lease": _out(sp.LEASE, duty.lease), "rev": duty.writes}
+    return {"_id": duty.duty, "lease": _out(sp.LEASE, duty.lease), "writes": duty.writes}
 
 
 def unpack_duty(document: Document) -> DutyRecord:
-    return DutyRecord(document["_id"], Lease(**_in(sp.LEASE, document["lease"])), document["rev"])
+    return DutyRecord(
+        document["_id"], Lease(**_in(sp.LEASE, document["lease"])), document["writes"]
+    )
 
 
 def pack_key(key: KeyRecord) -> dict[str, Any]:

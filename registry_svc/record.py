@@ -12,9 +12,8 @@ class Record:
     """One whole document; messages inside are never changed in place.
 
     Attributes:
-        writes: grows with every write; compare-and-set works on it (`rev` in the document).
-            `cluster.rev` grows only with what a reader can see, so that a renewed lease does not
-            spoil an ETag.
+        writes: grows with every write; compare-and-set works on it. `cluster.rev` grows
+            only with what a reader can see, so that a renewed lease does not spoil an ETag.
         quota_number: which of the user's places this cluster takes; 0 = none.
         last_event: number of the latest event.
         operations, events: what this write has to tell; delivered to their own collections after

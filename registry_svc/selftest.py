@@ -42,8 +42,8 @@ def _refuse(what: str) -> StoreRefused:
 
 
 def _readable(collection: Any) -> None:
-    collection.insert_one({"_id": "race", "rev": 0})
-    if collection.find_one({"_id": "race"}) != {"_id": "race", "rev": 0}:
+    collection.insert_one({"_id": "race", "writes": 0})
+    if collection.find_one({"_id": "race"}) != {"_id": "race", "writes": 0}:
         raise _refuse("an acknowledged write could not be read")
 
 
@@ -70,13 +70,13 @@ def _one_winner(collection: Any, number: int) -> None:
 
     def swap(writer: int) -> bool:
         done = collection.replace_one(
-            {"_id": "race", "rev": number}, {"_id": "race", "rev": number + 1, "by": writer}
+            {"_id": "race", "writes": number}, {"_id": "race", "writes": number + 1, "by": writer}
         )
         return bool(done.matched_count)
 
     winners = _race(swap)
     stored = collection.find_one({"_id": "race"})
-    if len(winners) != 1 or stored["by"] != winners[0] or stored["rev"] != number + 1:
+    if len(winners) != 1 or stored["by"] != winners[0] or stored["writes"] != number + 1:
         raise _refuse(f"{len(winners)} of {WRITERS} racing compare-and-sets won, instead of one")
 
 

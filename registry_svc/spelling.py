@@ -106,7 +106,7 @@ CLUSTER: Table = (
     ("username", "user"),
     ("milvus-name", "milvus_name"),
     ("generation", "generation"),
-    ("version", "rev"),
+    ("rev", "rev"),
     ("created-at", "created_at_ms"),
     ("operation-id", "operation_id"),
     ("deleted-at", "deleted_at_ms"),
@@ -139,7 +139,7 @@ EVENT: Table = (
     ("origin", "origin"),
 )
 RECORD: Table = (
-    ("rev", "writes"),
+    ("writes", "writes"),
     ("due-at", "due_at_ms"),
     ("changed-at", "changed_at_ms"),
     ("body-hash", "body_hash"),

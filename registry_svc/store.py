@@ -147,7 +147,7 @@ class Store(Access):
                 told=told,
                 stamp=_new_stamp(),
             )
-            if not self._put_over(stored, rev=old.writes):
+            if not self._put_over(stored, writes=old.writes):
                 return None
             if visible:
                 self._deliver(stored)
@@ -165,11 +165,11 @@ class Store(Access):
             if not (may_have_happened(away) and self._ours(record)):
                 raise
 
-    def _put_over(self, record: Record, *, rev: int) -> bool:
-        """Replace what has `rev`; False when somebody else did."""
+    def _put_over(self, record: Record, *, writes: int) -> bool:
+        """Replace what has so many `writes`; False when somebody else did."""
         try:
             document = packing.pack_record(record)
-            done = self._replace(self._engine.bound.clusters, document, {"rev": rev})
+            done = self._replace(self._engine.bound.clusters, document, {"writes": writes})
         except Unavailable as away:
             if not (may_have_happened(away) and self._ours(record)):
                 raise
@@ -191,7 +191,7 @@ class Store(Access):
     def _deliver(self, record: Record) -> None:
         crash.point("after-record")
         for operation in record.operations:
-            self._put_operation(operation, rev=record.writes)
+            self._put_operation(operation, writes=record.writes)
         for event in record.events:
             self._once(self._engine.bound.events, packing.pack_event(event))
 
@@ -227,10 +227,10 @@ class Store(Access):
 
     # operations ---------------------------------------------------------------------------------
 
-    def _put_operation(self, operation: Operation, *, rev: int) -> None:
+    def _put_operation(self, operation: Operation, *, writes: int) -> None:
         kind = self._engine.bound.operations
-        content = packing.pack_operation(operation, rev=rev)
-        if not self._replace(kind, content, {"rev": {"$lt": rev}}):
+        content = packing.pack_operation(operation, writes=writes)
+        if not self._replace(kind, content, {"writes": {"$lt": writes}}):
             self._once(kind, content)  # there already = newer, or told by somebody else
 
     def operation(self, operation_id: str) -> Operation | None:
@@ -240,10 +240,10 @@ class Store(Access):
     def record_operation(self, operation: Operation, *, over: bool) -> Operation:
         """Store it unless its id is there; its end takes the place of its begin, once.
 
-        Answers what is stored. An operation that its cluster's record carries has a rev from 1
+        Answers what is stored. An operation that its cluster's record carries has `writes` from 1
         upwards, so nobody ends it from here.
         """
-        self._put_operation(operation, rev=1 if over else 0)
+        self._put_operation(operation, writes=1 if over else 0)
         return self.operation(operation.operation_id) or operation
 
     def operations(
@@ -286,7 +286,7 @@ class Store(Access):
         kind = self._engine.bound.duties
         if old is None:
             return self._once(kind, packing.pack_duty(new))
-        return self._replace(kind, packing.pack_duty(new), {"rev": old.writes})
+        return self._replace(kind, packing.pack_duty(new), {"writes": old.writes})
 
     def key(self, user: str, key: str, *, now_ms: int) -> KeyRecord | None:
         """What the key stands for, unless its time is over."""

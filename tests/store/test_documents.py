@@ -142,6 +142,7 @@ def test_whatever_is_packed_fits_the_schema_and_comes_back(kinds, record):
         {"username": None},
         {"unheard-of": 1},
         {"rev": 0},
+        {"writes": 0},
     ],
 )
 def test_what_does_not_fit_the_schema_is_refused(kinds, change):

@@ -27,7 +27,8 @@ def test_a_record_comes_back(record):
 
 @given(shapes.operations)
 def test_an_operation_comes_back(operation):
-    assert packing.unpack_operation(stored(packing.pack_operation(operation, rev=7))) == operation
+    told = packing.pack_operation(operation, writes=7)
+    assert packing.unpack_operation(stored(told)) == operation
     assert packing.unpack_operation(stored(packing.pack_operation_part(operation))) == operation
 
 
