@@ -46,9 +46,11 @@ TROUBLE = (ToolFailed, OSError, LookupError, BotoCoreError, ClientError)
 
 
 class Marks(Protocol):
-    """How the API hears what became of an instance."""
+    """How the API hears what became of an instance, and we of what no state of EC2 shows."""
 
     def mark_reachable(self, instance_id: str) -> None: ...
+    def mark_stopped(self, instance_id: str) -> None: ...
+    def take_reboots(self) -> list[str]: ...
     def mark_failed(self, instance_id: str, reason: str) -> None: ...
 
 
@@ -61,6 +63,7 @@ class Held:
     job: Future[None] | None = None
     fault: Fault | None = None
     is_drawn: bool = False
+    shall_reboot: bool = False
     tries: int = 0
     trouble: str = ""
 
@@ -118,6 +121,9 @@ class Fleet:
         attached = self._volumes() if self._turns % SLOW == 0 else None
         self._turns += 1
         addresses = wish.members(sight.wishes.values())
+        for instance_id in self._marks.take_reboots():
+            if instance_id in self._held:
+                self._held[instance_id].shall_reboot = True
         for instance_id in (*sight.wishes, *(set(self._held) - set(sight.wishes))):
             held = self._held.setdefault(instance_id, Held())
             if held.job is None or held.job.done():
@@ -151,7 +157,10 @@ class Fleet:
                 self._submit(instance_id, held, lambda: self._start(held, one))
             case Do.TEND, Wish(), Host() as host if not host.alive:
                 self._say(f"{instance_id} went down by itself and boots again")
-                self._submit(instance_id, held, lambda: self._restart(host))
+                self._submit(instance_id, held, lambda: self._restart(held, host))
+            case Do.TEND, Wish(), Host() as host if held.shall_reboot:
+                self._say(f"{instance_id} reboots")
+                self._submit(instance_id, held, lambda: self._restart(held, host))
             case Do.TEND, Wish(), Host() as host:
                 disks = attached.get(instance_id) if attached else None
                 rules = self._ruleset(one, sight, addresses)
@@ -164,11 +173,14 @@ class Fleet:
                 held.stage = Stage.ABSENT
             case Do.NOTHING, None, _:
                 del self._held[instance_id]
+            case Do.NOTHING, Wish(stopping=True), _:
+                self._marks.mark_stopped(instance_id)
             case _:
                 pass
 
     def _start(self, held: Held, one: Wish) -> None:
         since = monotonic()
+        held.shall_reboot = False
         if not held.is_drawn:
             held.fault, held.is_drawn = self._faults.take(dict(one.tags)), True
         if held.fault is Fault.BOOT_HANGS:
@@ -221,12 +233,14 @@ class Fleet:
             self._marks.mark_reachable(one.instance_id)
             self._say(f"{one.instance_id} is reachable")
 
-    def _restart(self, host: Host) -> None:
+    def _restart(self, held: Held, host: Host) -> None:
+        held.shall_reboot = False
         host.stop()
         host.start()
 
     def _stop(self, held: Held, host: Host) -> None:
         host.stop()
+        self._marks.mark_stopped(host.who.name)
         held.stage = Stage.DOWN
 
     def _remove(self, held: Held, host: Host) -> None:

@@ -141,6 +141,7 @@ def _api(stack: ExitStack, wanted: Wanted) -> Ec2Api:
         public_pool=wanted.ground.pool,
         region=wanted.region,
         hold_pending=True,
+        hold_stopping=True,
     )
     outside.start()
     stack.callback(outside.stop)

@@ -33,6 +33,7 @@ class Wish:
     instance_id: str
     wanted: Wanted
     pending: bool
+    stopping: bool
     private: IPv4Address
     public: IPv4Address | None
     groups: frozenset[str]
@@ -99,6 +100,7 @@ def _wish(instance: Mapping[str, Any]) -> Wish | None:
         instance_id=instance["InstanceId"],
         wanted=STATES[state],
         pending=state == "pending",
+        stopping=state == "stopping",
         private=IPv4Address(instance["PrivateIpAddress"]),
         public=IPv4Address(public) if public else None,
         groups=frozenset(g["GroupId"] for one in interfaces for g in one.get("Groups", ())),

@@ -36,7 +36,7 @@ class FakeCloud(FakeLooking):
         *,
         pool: IPv4Network,
         knobs: Knobs,
-        hold: bool,
+        held: frozenset[State],
         clock: Callable[[], float],
     ) -> None:
         super().__init__()
@@ -45,7 +45,8 @@ class FakeCloud(FakeLooking):
         self.clock = clock
         self.pool = AddressPool(pool)
         self.hidden = HiddenIds()
-        self.hold = hold
+        self.held = held
+        self.reboots: list[str] = []
         self._actions = actions
         self._due: list[tuple[float, int, Instance, Estate, int]] = []
         self._pushed = 0
@@ -57,6 +58,7 @@ class FakeCloud(FakeLooking):
         self.estates.clear()
         self._due.clear()
         self.hidden.clear()
+        self.reboots.clear()
         self.pool.reset()
 
     close = reset
@@ -117,7 +119,7 @@ class FakeCloud(FakeLooking):
         self, estate: Estate, instance: Instance, state: State, at: float | None = None
     ) -> None:
         """Put an instance into a passing state for as long as the knobs say, from `at` on."""
-        seconds = self.knobs.seconds_in(state, hold=self.hold)
+        seconds = self.knobs.seconds_in(state, held=self.held)
         self._turn(instance, state)
         if not math.isinf(seconds):
             self._pushed += 1
@@ -165,6 +167,12 @@ class FakeCloud(FakeLooking):
             instance = self.instance(instance_id)
             if instance is not None and instance.state == State.PENDING:
                 self._turn(instance, State.RUNNING)
+
+    def mark_stopped(self, instance_id: str) -> None:
+        with self.lock:
+            instance = self.instance(instance_id)
+            if instance is not None and instance.state == State.STOPPING:
+                self._turn(instance, State.STOPPED)
 
     def mark_failed(self, instance_id: str, reason: str) -> None:
         with self.lock:

@@ -263,3 +263,9 @@ def stop(cloud: FakeCloud, estate: Estate, call: Call) -> Reply:
 
 def start(cloud: FakeCloud, estate: Estate, call: Call) -> Reply:
     return _each(cloud, estate, call, State.PENDING)
+
+
+def reboot(_: FakeCloud, estate: Estate, call: Call) -> Reply:
+    """No state shows it; the rule before this one notes who shall."""
+    _named(estate, call)
+    return reply(call.action, {"return": True})

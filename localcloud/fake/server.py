@@ -43,7 +43,7 @@ class FakeEc2(Ec2Api):
         from localcloud.fake.cloud import FakeCloud
 
         made = FakeCloud(
-            ACTIONS, pool=self._pool, knobs=self._knobs, hold=self._hold, clock=self._clock
+            ACTIONS, pool=self._pool, knobs=self._knobs, held=self._held, clock=self._clock
         )
         cloud = cast("Cloud", made)  # it answers what rules and front ask of a Cloud
         self._listen_with(cloud, FakeChain(fake_rules(), cloud), _nothing_else)

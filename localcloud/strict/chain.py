@@ -68,6 +68,7 @@ _ORDER: tuple[Callable[[], Rule], ...] = (
     group_rules.RuleLimit,
     group_rules.WholeRevoke,
     states.PowerStates,
+    states.Reboots,
     states.ModifyStates,
     volumes.VolumeGrowth,
     changes.ModifyCooldown,

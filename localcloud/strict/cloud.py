@@ -36,7 +36,7 @@ class Cloud(Looking):
         *,
         pool: IPv4Network,
         knobs: Knobs,
-        hold: bool,
+        held: frozenset[State],
         clock: Callable[[], float],
     ) -> None:
         self.lock = threading.RLock()
@@ -46,7 +46,8 @@ class Cloud(Looking):
         self.hidden = HiddenIds()
         self.turn = 0
         self.replaying = ""
-        self.hold = hold
+        self.held = held
+        self.reboots: list[str] = []
         self._life = LifeBook()
         self._application = application
         self._patches = Patches()
@@ -80,6 +81,7 @@ class Cloud(Looking):
             if first:
                 regions[first].reset()
         self.hidden.clear()
+        self.reboots.clear()
         self._life.clear()
         self.pool.reset()
 
@@ -102,7 +104,7 @@ class Cloud(Looking):
 
     def begin(self, instance: Any, state: State) -> None:
         """Put an instance into a passing state for as long as the knobs say."""
-        seconds = self.knobs.seconds_in(state, hold=self.hold)
+        seconds = self.knobs.seconds_in(state, held=self.held)
         if seconds > 0:
             self._set_state(instance, state)
             self._life.begin(instance.id, state, self.clock() + seconds)
@@ -136,6 +138,13 @@ class Cloud(Looking):
             if instance is not None and instance.state == State.PENDING:
                 self._life.end(instance_id)
                 self._set_state(instance, State.RUNNING)
+
+    def mark_stopped(self, instance_id: str) -> None:
+        with self.lock:
+            instance = self.instance(instance_id)
+            if instance is not None and instance.state == State.STOPPING:
+                self._life.end(instance_id)
+                self._set_state(instance, State.STOPPED)
 
     def mark_failed(self, instance_id: str, reason: str) -> None:
         from moto.ec2.models.instances import StateReason

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -41,10 +41,12 @@ class Knobs:
     rates: Mapping[str, Rate] = field(default_factory=dict)
     resource_rates: Mapping[str, Rate] = field(default_factory=dict)
 
-    def seconds_in(self, state: State, *, hold: bool) -> float:
-        """How long a passing state lasts; with `hold` somebody else ends the pending one."""
+    def seconds_in(self, state: State, *, held: Collection[State]) -> float:
+        """How long a passing state lasts; somebody else ends those that are held."""
+        if state in held:
+            return FOREVER
         return {
-            State.PENDING: FOREVER if hold else self.pending_seconds,
+            State.PENDING: self.pending_seconds,
             State.STOPPING: self.stopping_seconds,
             State.SHUTTING_DOWN: self.shutting_down_seconds,
             State.TERMINATED: self.terminated_visible_seconds,

@@ -12,6 +12,7 @@ from localcloud.strict.call import Call, Params, Reply
 from localcloud.strict.calls import CallLog
 from localcloud.strict.faults import FaultScript
 from localcloud.strict.knobs import Knobs, shown, turned
+from localcloud.strict.life import State
 
 if TYPE_CHECKING:
     from localcloud.strict.chain import Chain
@@ -25,7 +26,8 @@ class Ec2Api:
 
     moto keeps its state per process, so one of these may run in a process at a time.
     Public addresses come from `public_pool` only. With `hold_pending` an instance stays
-    `pending` until `mark_reachable`; otherwise for `knobs.pending_seconds` of `clock`.
+    `pending` until `mark_reachable`, with `hold_stopping` it stays `stopping` until
+    `mark_stopped`; otherwise for `knobs.pending_seconds` and `stopping_seconds` of `clock`.
     """
 
     _running: Ec2Api | None = None
@@ -37,6 +39,7 @@ class Ec2Api:
         public_pool: IPv4Network,
         region: str = "us-east-1",
         hold_pending: bool = False,
+        hold_stopping: bool = False,
         knobs: Knobs | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -47,7 +50,8 @@ class Ec2Api:
         self._listen = list(listen)
         self._pool = public_pool
         self._region = region
-        self._hold = hold_pending
+        holds = {State.PENDING: hold_pending, State.STOPPING: hold_stopping}
+        self._held = frozenset(state for state, is_held in holds.items() if is_held)
         self._knobs = knobs or Knobs()
         self._clock = clock
         self._listeners: list[Listener] = []
@@ -69,7 +73,7 @@ class Ec2Api:
         from localcloud.strict.cloud import Cloud
 
         moto = DomainDispatcherApplication(create_backend_app)
-        cloud = Cloud(moto, pool=self._pool, knobs=self._knobs, hold=self._hold, clock=self._clock)
+        cloud = Cloud(moto, pool=self._pool, knobs=self._knobs, held=self._held, clock=self._clock)
         self._listen_with(cloud, Chain(every_rule(), cloud), moto)
         Ec2Api._running = self
 
@@ -160,15 +164,39 @@ class Ec2Api:
     @property
     def hold_pending(self) -> bool:
         """Whether new instances wait for `mark_reachable`; may be set until the next reset."""
-        return self._need().hold
+        return State.PENDING in self._need().held
 
     @hold_pending.setter
     def hold_pending(self, hold: bool) -> None:
-        self._need().hold = hold
+        self._hold(State.PENDING, hold=hold)
+
+    @property
+    def hold_stopping(self) -> bool:
+        """Whether stopped instances wait for `mark_stopped`; may be set until the next reset."""
+        return State.STOPPING in self._need().held
+
+    @hold_stopping.setter
+    def hold_stopping(self, hold: bool) -> None:
+        self._hold(State.STOPPING, hold=hold)
+
+    def _hold(self, state: State, *, hold: bool) -> None:
+        held = self._need().held - {state}
+        self._need().held = held | {state} if hold else held
 
     def mark_reachable(self, instance_id: str) -> None:
         """The instance is up: `pending` becomes `running`. Unknown or ended ones are ignored."""
         self._need().mark_reachable(instance_id)
+
+    def mark_stopped(self, instance_id: str) -> None:
+        """The instance is down: `stopping` becomes `stopped`. All others are ignored."""
+        self._need().mark_stopped(instance_id)
+
+    def take_reboots(self) -> list[str]:
+        """Instances that shall reboot, in the order of the requests; each request is told once."""
+        cloud = self._need()
+        with cloud.lock:
+            taken, cloud.reboots = cloud.reboots, []
+        return taken
 
     def mark_failed(self, instance_id: str, reason: str = "Client.InternalError") -> None:
         """The instance never came up: `terminated` with `reason` as its StateReason code."""
@@ -196,7 +224,7 @@ class Ec2Api:
         self.calls.clear()
         with self._need().lock:
             self._need().reset()
-            self.knobs, self.hold_pending = self._knobs, self._hold
+            self.knobs, self._need().held = self._knobs, self._held
             self.chain.reset()
 
     def _need(self) -> Cloud:

@@ -95,6 +95,16 @@ def refusal_reply(refusal: Refusal) -> Reply:
     return Reply(refusal.status, body.encode(), refusal.code, XML)
 
 
+def accepted(call: Call) -> Reply:
+    """The answer of an action that says no more than that it was taken."""
+    body = (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<{call.action}Response '
+        f'xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>{uuid.uuid4()}</requestId>'
+        f"<return>true</return></{call.action}Response>"
+    )
+    return Reply(200, body.encode(), headers=XML)
+
+
 def code_in(status: int, body: bytes) -> str:
     """`OK`, or the error code an EC2 error document names."""
     if status < 400:  # noqa: PLR2004 - HTTP

@@ -91,12 +91,14 @@ def test_stop_and_start_keep_disks_and_host_key(cloud, host, planted):
         "&& echo kept | sudo tee /data/file /home/ubuntu/file >/dev/null",
     )
 
+    private = cloud.see(host)["PrivateIpAddress"]
     cloud.ec2.stop_instances(InstanceIds=[host])
-    until(lambda: cloud.status()[host]["stage"] == "down", "the stop")
+    cloud.wait(host, "stopped")
     assert cloud.login(host, "true", check=False).returncode == 255
     cloud.ec2.start_instances(InstanceIds=[host])
     cloud.wait(host)
 
+    assert cloud.see(host)["PrivateIpAddress"] == private
     assert until(lambda: cloud.scan(host)) == " ".join(planted[1].split()[:2])
     said = cloud.login(host, "sudo mount /dev/nvme1n1 /data; cat /data/file /home/ubuntu/file")
     assert said.split() == ["kept", "kept"]
@@ -112,6 +114,55 @@ def test_a_reboot_from_inside_comes_back(cloud, host):
 
     until(back, "the reboot")
     assert before
+
+
+@pytest.fixture
+def own(cloud):
+    """A machine of one test's own that client `a` may reach."""
+    outside = f"{cloud.ground.public[200]}/32"
+    cloud.allow(cloud.gate, 22, outside)
+    instance_id = cloud.launch(data=(1,))
+    cloud.wait(instance_id)
+    yield instance_id
+    cloud.end(instance_id)
+    cloud.refuse(cloud.gate, 22, outside)
+
+
+def test_a_reboot_through_ec2_keeps_disks_and_addresses(cloud, own):
+    before = cloud.see(own)
+    until(lambda: cloud.login(own, "sudo touch /run/this-boot", check=False).returncode == 0)
+    cloud.login(own, "echo asked > ~/before")
+
+    cloud.ec2.reboot_instances(InstanceIds=[own])
+
+    def back():
+        done = cloud.login(own, "test ! -e /run/this-boot && cat ~/before", check=False)
+        return done.stdout.strip() == "asked"
+
+    until(back, "the reboot")
+    after = cloud.see(own)
+    kept = ("State", "PrivateIpAddress", "PublicIpAddress", "BlockDeviceMappings", "LaunchTime")
+    assert [after[part] for part in kept] == [before[part] for part in kept]
+    until(lambda: cloud.reaches("a", after["PublicIpAddress"], 22), "the public address to answer")
+    assert cloud.login(own, "sudo test -b /dev/nvme1n1 && echo there") == "there"
+
+
+def test_an_elastic_address_answers_again_after_stop_and_start(cloud, own):
+    before = cloud.see(own)
+    cloud.ec2.stop_instances(InstanceIds=[own])
+    cloud.wait(own, "stopped")
+    assert "PublicIpAddress" not in cloud.see(own)
+    made = cloud.ec2.allocate_address(Domain="vpc")
+    linked = cloud.ec2.associate_address(InstanceId=own, AllocationId=made["AllocationId"])
+    cloud.ec2.start_instances(InstanceIds=[own])
+    after = cloud.wait(own)
+
+    until(lambda: cloud.reaches("a", made["PublicIp"], 22), "the elastic address to answer")
+    assert after["PublicIpAddress"] == made["PublicIp"] != before["PublicIpAddress"]
+    assert after["PrivateIpAddress"] == before["PrivateIpAddress"]
+    assert not cloud.reaches("a", before["PublicIpAddress"], 22)
+    cloud.ec2.disassociate_address(AssociationId=linked["AssociationId"])
+    cloud.ec2.release_address(AllocationId=made["AllocationId"])
 
 
 def test_a_larger_volume_is_seen_at_once(cloud, host):
@@ -177,7 +228,7 @@ def test_a_script_runs_once_and_an_ended_instance_leaves_nothing(cloud):
     cloud.wait(instance_id)
     until(lambda: cloud.login(instance_id, "cat /var/tmp/runs", check=False).stdout == "run\n")
     cloud.ec2.stop_instances(InstanceIds=[instance_id])
-    until(lambda: cloud.status()[instance_id]["stage"] == "down", "the stop")
+    cloud.wait(instance_id, "stopped")
     cloud.ec2.start_instances(InstanceIds=[instance_id])
     cloud.wait(instance_id)
     until(lambda: cloud.login(instance_id, "true", check=False).returncode == 0)

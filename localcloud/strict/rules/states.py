@@ -6,6 +6,7 @@ from localcloud.strict.call import Call, Refusal, Reply
 from localcloud.strict.cloud import Cloud
 from localcloud.strict.life import State
 from localcloud.strict.rule import Rule
+from localcloud.strict.wire import accepted
 
 _LIFE = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html"
 _STOPPED_ONLY = (
@@ -39,8 +40,8 @@ def stop_verdict(instance_id: str, state: str) -> Refusal | None:
 
 
 def reboot_verdict(instance_id: str, state: str) -> Refusal | None:
-    """RebootInstances wants `running`."""
-    if state == State.RUNNING:
+    """RebootInstances wants `running`; what is terminated is passed over."""
+    if state in {State.RUNNING, State.TERMINATED}:
         return None
     text = f"Instance '{instance_id}' is not in the 'running' state and cannot be rebooted."
     return Refusal("IncorrectInstanceState", text)
@@ -79,6 +80,29 @@ class PowerStates(Rule):
             if refusal is not None:
                 raise refusal
         return call
+
+
+class Reboots(Rule):
+    """A reboot is only queued, and of what is terminated ignored; no state shows it."""
+
+    name = "reboots"
+    document = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RebootInstances.html"
+    actions = frozenset({"RebootInstances"})
+
+    def before(self, call: Call, cloud: Cloud) -> Call | Reply:
+        live = self._live(call, cloud)
+        if call.dry or len(live) == len(call.params.texts("InstanceIds")):
+            return call
+        return call.altered(InstanceIds=live) if live else accepted(call)
+
+    def after(self, call: Call, reply: Reply, cloud: Cloud) -> Reply:  # noqa: ARG002
+        cloud.reboots += self._live(call, cloud)
+        return accepted(call)
+
+    @staticmethod
+    def _live(call: Call, cloud: Cloud) -> list[str]:
+        ids = call.params.texts("InstanceIds")
+        return [one for one in ids if cloud.state_of(call, one) != State.TERMINATED]
 
 
 class ModifyStates(Rule):

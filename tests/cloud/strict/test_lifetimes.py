@@ -88,6 +88,23 @@ def test_a_started_instance_is_held_too(held):
     assert state(ec2, made) == "pending"
 
 
+def test_a_held_stop_lasts_until_somebody_says_so(strict_ec2):
+    ec2 = strict_ec2.client()
+    made = launch(ec2)["InstanceId"]
+    strict_ec2.api.mark_stopped(made)
+    assert state(ec2, made) == "running"
+    strict_ec2.api.hold_stopping = True
+    ec2.stop_instances(InstanceIds=[made])
+    strict_ec2.clock.advance(86400)
+    assert state(ec2, made) == "stopping"
+    with refused("IncorrectInstanceState"):
+        ec2.start_instances(InstanceIds=[made])
+    strict_ec2.api.mark_stopped(made)
+    assert state(ec2, made) == "stopped"
+    ec2.start_instances(InstanceIds=[made])
+    assert state(ec2, made) == "running"
+
+
 @needs("instance-lifetimes")
 def test_a_terminated_instance_is_seen_for_an_hour_then_gone_with_its_tags(strict_ec2):
     ec2 = strict_ec2.client()

@@ -42,6 +42,7 @@ def test_living_states_are_wanted(state, wanted):
     wish = wishes([{"Instances": [instance(state=state)]}])["i-4"]
 
     assert (wish.wanted, wish.pending) == (wanted, state == "pending")
+    assert wish.stopping is (state == "stopping")
 
 
 @pytest.mark.parametrize("state", ["shutting-down", "terminated"])

@@ -144,7 +144,7 @@ STATES = ("pending", "running", "stopping", "stopped", "shutting-down", "termina
     [
         (start_verdict, {"stopped", "running", "pending"}),
         (stop_verdict, {"running", "stopping", "stopped"}),
-        (reboot_verdict, {"running"}),
+        (reboot_verdict, {"running", "terminated"}),
     ],
 )
 def test_power(verdict, allowed):
