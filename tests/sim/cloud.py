@@ -135,6 +135,7 @@ class Cloud:
         )
         if chance.hits("dies_at_boot"):
             host.ended_at, host.reason = running, "Server.InternalError"
+            self._leave_volume(host)
         if chance.hits("slow_end"):
             host.ending = chance.between(5, 120)
         host.speaks_at = NEVER if chance.hits("mute") else chance.between(1, 40)
@@ -159,9 +160,14 @@ class Cloud:
         if self.now < host.ended_at:
             host.ended_at, host.reason = self.now, why
             self.tale.tell("ec2", f"{host.instance_id} ends: {why}")
+            self._leave_volume(host)
             self.ended(host)
-        if self.chance.hits("volume_stays") and host.installed_at < NEVER:
-            volume = Volume(f"vol-{host.instance_id}", host.cluster_id, host.tags, host.born)
+
+    def _leave_volume(self, host: Host) -> None:
+        """Whether the volume outlives its machine is settled once; it may come to light late."""
+        if self.chance.hits("volume_stays"):
+            lag = self.chance.between(0, 600) if self.chance.hits("lag") else 0
+            volume = Volume(host, host.found_at + lag)
             self.volumes[volume.volume_id] = volume
 
     def describe_instances(self, asked: Answer) -> Answer:
@@ -237,11 +243,13 @@ class Cloud:
     def describe_volumes(self, asked: Answer) -> Answer:
         """Of machines that have not ended, and those that stayed."""
         now = self.now
-        found = [v.api() for v in self.volumes.values()]
+        there = [v for v in self.volumes.values() if v.found_at <= now]
         for host in self.hosts.values():
             if host.alive(now) and host.found_at <= now:
-                one = {**host.api(now), "State": "in-use", "VolumeId": f"vol-{host.instance_id}"}
-                found.append(one)
+                volume = Volume(host, host.found_at)
+                if volume.volume_id not in self.volumes:
+                    there.append(volume)
+        found = [v.api(now) for v in there]
         for one in asked.get("Filters", ()):
             name, values = one["Name"], one["Values"]
             found = [v for v in found if _tagged(tags.unpack(v["Tags"]), name, values)]
@@ -251,9 +259,10 @@ class Cloud:
         volume_id = asked["VolumeId"]
         if volume_id not in self.volumes:
             raise _refused("InvalidVolume.NotFound")
-        if self.hosts[volume_id.removeprefix("vol-")].alive(self.now):
+        if self.volumes[volume_id].host.alive(self.now):
             raise _refused("VolumeInUse")
         del self.volumes[volume_id]
+        self.tale.tell("ec2", f"{volume_id} is deleted")
         return {}
 
     def images(self, asked: Answer) -> Answer:

@@ -198,9 +198,10 @@ class Day:
         return [h for h in mine if self.chance.story.random() < 0.6]
 
     async def _settle(self) -> None:
+        """All of it within hours, but for what the sweep has promised to keep for longer."""
         end = self.cloud.now + CALM
-        while self.cloud.now < end:
-            if not judge.unsettled(self.cloud, self.store, self.watch):
+        while left := judge.unsettled(self.cloud, self.store, self.watch):
+            if self.cloud.now >= end and not judge.kept(self.cloud, self.store).issuperset(left):
                 return
             await asyncio.sleep(LOOK)
 

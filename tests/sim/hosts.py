@@ -106,21 +106,23 @@ class Held:
 
 @dataclass(slots=True)
 class Volume:
-    """A data volume that stayed when its machine ended."""
+    """The data volume of a machine, or what stayed of it. `found_at` is by its tags."""
 
-    volume_id: str
-    cluster_id: str
-    tags: dict[str, str]
-    born: float
+    host: Host
+    found_at: float
 
     @property
-    def host_id(self) -> str:
-        return self.volume_id.removeprefix("vol-")
+    def volume_id(self) -> str:
+        return f"vol-{self.host.instance_id}"
 
-    def api(self) -> dict[str, Any]:
+    @property
+    def cluster_id(self) -> str:
+        return self.host.cluster_id
+
+    def api(self, now: float) -> dict[str, Any]:
         return {
             "VolumeId": self.volume_id,
-            "State": "available",
-            "CreateTime": at(self.born),
-            "Tags": [{"Key": k, "Value": v} for k, v in self.tags.items()],
+            "State": "in-use" if self.host.alive(now) else "available",
+            "CreateTime": at(self.host.born),
+            "Tags": [{"Key": k, "Value": v} for k, v in self.host.tags.items()],
         }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from kite.sweep import Policy
 from kite.v1 import operation_pb2 as op
 from provisioner.facts import Machine
 from provisioner.record import ClusterState, Node, NodeState, Record
 from tests.sim.cloud import Cloud
-from tests.sim.hosts import Host
+from tests.sim.hosts import Host, at
 from tests.sim.registry import Row, Store
 from tests.sim.watch import Watch
 
@@ -25,6 +26,8 @@ HONEST = frozenset(
         "LAUNCH_LOOP",
     }
 )
+SWEPT = 15 * 60.0  # seconds: two sightings by whoever has the duty, when nothing hinders
+POLICY = Policy()  # the sweep's own, whatever a test does to that of the days
 _ENDED = (op.OPERATION_STATE_SUCCEEDED, op.OPERATION_STATE_FAILED)
 _HEALTHY = {ClusterState.RUNNING, ClusterState.DEGRADED}
 
@@ -50,6 +53,17 @@ def unsettled(cloud: Cloud, store: Store, watch: Watch) -> list[str]:
     for cluster_id, row in store.rows.items():
         found += [f"{cluster_id}: {what}" for what in _of_one(cloud, store, cluster_id, row)]
     return found
+
+
+def kept(cloud: Cloud, store: Store) -> set[str]:
+    """Of these sentences, those that are right for now: the sweep keeps volumes for so long."""
+    ends = {one: row.cluster.deleted_at_ms / 1000 for one, row in store.rows.items() if row.gone}
+    now, longest = at(cloud.now).timestamp(), POLICY.tomb_volume_ms / 1000 + SWEPT
+    return {
+        f"{volume.volume_id} is left"
+        for volume in cloud.volumes.values()
+        if now < ends.get(volume.cluster_id, 0) + longest
+    }
 
 
 def _of_one(cloud: Cloud, store: Store, cluster_id: str, row: Row) -> list[str]:

@@ -111,7 +111,7 @@ class Watch:
 
     def _holds(self, volume: Volume) -> bool:
         """Its cluster lives, and its slot has come to no other machine."""
-        row, host = self._row(volume.cluster_id), self.cloud.hosts[volume.host_id]
+        row, host = self._row(volume.cluster_id), volume.host
         nodes = row.cluster.status.nodes if row else ()
         return any(n.slot == host.slot and n.attempt <= host.attempt for n in nodes)
 
