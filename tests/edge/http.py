@@ -24,7 +24,7 @@ class Answer:
         return self.json["reason"] if self.body else ""
 
 
-async def raw(port: int, data: bytes, *, then_wait: float = 10.0) -> Answer:
+async def raw(port: int, data: bytes, *, then_wait: float = 60.0) -> Answer:
     """Send `data`, read one answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:

@@ -11,6 +11,7 @@ from kite.errors import Forbidden, OverLimit
 from kite.v1 import cluster_pb2
 from tests.edge import cases, catalogue, http, test_offers
 from tests.edge.conftest import PORTAL_KEY, Edge, start_edge
+from tests.edge.hurried import Hurried
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 PAIR = {"source-ip": "115.236.166.154/32", "port-type": "miluvs-port"}
@@ -51,12 +52,15 @@ async def test_f13_endless_chunks_that_trickle_run_out_of_time(behind):
 
 @pytest.mark.parametrize("start", [b"GET /", b"GET / HTTP/1.1\r\nHost: a\r\nx: "])
 async def test_f24_a_slow_head_runs_out_of_time(behind, start: bytes):
-    edge = await start_edge(behind, bff_header_seconds=0.3)
+    edge = await start_edge(behind, bff_header_seconds=20)
     reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
     for _ in range(2):
         writer.write(start)
         await asyncio.sleep(0.05)
         start = b"x"
+    server = edge.running.runner.server
+    assert len(server.connections) == 1
+    await Hurried(asyncio.get_running_loop()).until(lambda: not server.connections)
     answer = await http.read(reader)
     assert (answer.status, answer.reason) == (408, "TIMEOUT")
     assert await reader.read() == b""

@@ -44,7 +44,7 @@ async def _stream(edge: Edge, headers: list):
 
 
 async def _until(reader: asyncio.StreamReader, mark: bytes) -> bytes:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         return await reader.readuntil(mark)
 
 
@@ -52,7 +52,7 @@ async def _end(reader: asyncio.StreamReader) -> str:
     """Why the stream ends; it is over after that."""
     await _until(reader, b"event: end\n")
     told = (await _until(reader, b"\n\n")).decode().removeprefix("data: ")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await reader.read()
     return json.loads(told)["reason"]
 
@@ -95,7 +95,7 @@ async def test_a_listener_who_leaves_frees_the_place(behind):
     writer.close()
     with contextlib.suppress(ConnectionError):
         await writer.wait_closed()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         reader, writer = await asyncio.open_connection("127.0.0.1", edge.port)
         writer.write(http.request("GET", path, headers=LIVE))
         while b" 200 " not in await reader.readline():

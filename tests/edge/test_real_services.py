@@ -218,7 +218,7 @@ async def test_a_reader_and_a_listener_follow_a_whole_life(real: Real, user: str
     reader, writer = await asyncio.open_connection("127.0.0.1", real.port)
     live = [("Accept", "text/event-stream")]
     writer.write(http.request("GET", f"{path}/events", headers=live, user=user))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         await reader.readuntil(b"event: ClusterCreated\n")
         async with no_machines(real.registry_at):
             assert (await held).json["status"] == "running"

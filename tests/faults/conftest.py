@@ -27,12 +27,15 @@ def relay(wire_server):
         yield relay
 
 
-def uri_by(relay, *, retry=False):
-    """Of the database behind the relay; polling, because a fail point changes no topology."""
+def uri_by(relay, *, retry=False, timeout_ms=10_000):
+    """Of the database behind the relay; polling, because a fail point changes no topology.
+
+    Who means to wait for an answer that does not come wants a shorter time than a busy machine.
+    """
     return (
         f"mongodb://127.0.0.1:{relay.port}/?directConnection=true&serverMonitoringMode=poll"
         f"&heartbeatFrequencyMS=500&retryWrites={str(retry).lower()}"
-        f"&retryReads={str(retry).lower()}&timeoutMS=1000"
+        f"&retryReads={str(retry).lower()}&timeoutMS={timeout_ms}"
     )
 
 

@@ -1,5 +1,6 @@
 """A database that does what it was told and loses its answer, or has just lost its primary."""
 
+import pymongo
 import pymongo.errors
 import pytest
 
@@ -112,7 +113,7 @@ def test_a_database_away_is_told_and_comes_back_by_itself(strict_world, relay, m
     record = strict_world.create()
     relay.become(mode)
     for ask in (lambda: strict_world.store.by_id(record.cluster.cluster_id), strict_world.delete):
-        with pytest.raises(Unavailable) as caught:
+        with pymongo.timeout(1), pytest.raises(Unavailable) as caught:
             ask()
         assert (caught.value.reason, caught.value.retry_after) == ("STORE_AWAY", 1)
     relay.become(Mode.PASS)

@@ -24,7 +24,6 @@ from tests.faults.relay import Relay
 from tests.store.servers import ROOT, free_port
 
 USER = "milvus-test"
-LONGEST_PAUSE = dict(client._OPTIONS)["grpc.max_reconnect_backoff_ms"] / 1000
 
 
 class Registry:
@@ -212,15 +211,15 @@ class Attempts:
 
 async def test_a_channel_never_waits_longer_than_its_longest_pause(registry):
     """However long the outage: by default the pause grows to two minutes, ours to two seconds."""
-    attempts = Attempts(7)  # 0.2 s, each pause 1.6 times the last, up to 2 s
+    attempts = Attempts(9)  # 0.2 s, each pause 1.6 times the last, up to 2 s
     away = await asyncio.start_server(attempts, "127.0.0.1", 0)
     port = away.sockets[0].getsockname()[1]
     async with client.connect(f"127.0.0.1:{port}", name="registry") as channel:
         stub = registry_pb2_grpc.RegistryServiceStub(channel)
         waiting = asyncio.ensure_future(
-            stub.ListClusters(pb.ListClustersRequest(), timeout=60, wait_for_ready=True)
+            stub.ListClusters(pb.ListClustersRequest(), timeout=180, wait_for_ready=True)
         )
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(120):
             await attempts.enough.wait()
         away.close()
         await away.wait_closed()
@@ -229,6 +228,7 @@ async def test_a_channel_never_waits_longer_than_its_longest_pause(registry):
             assert (await waiting).clusters is not None
             attempts.times.append(attempts.times[-1] + time.monotonic() - back)
     pauses = [b - a for a, b in itertools.pairwise(attempts.times)]
-    # Jitter is a fifth; the double of it is what a busy machine may add.
-    assert max(pauses) < LONGEST_PAUSE * 1.2 * 2
-    assert pauses[-2] > 3 * pauses[0]
+    # Jitter is a fifth. Without a longest pause the last one had grown to more than six seconds:
+    # what lies between may be a busy machine's.
+    assert max(pauses) < 6
+    assert max(pauses) > 3 * min(pauses)

@@ -41,7 +41,7 @@ async def far(strict_ec2, ground, clients_and_session, relay, database):  # noqa
         provisioner_ssh_seconds=1,
         provisioner_lease_seconds=20,
     )
-    uri = uri_by(relay).replace("/?", f"/{database}?")
+    uri = uri_by(relay, timeout_ms=1_500).replace("/?", f"/{database}?")
     house = FarHouse(strict_ec2, clients, settings, uri, session)
     await house.start()
     yield house
