@@ -25,6 +25,7 @@ POINTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "in-journal",
             "after-journal",
             "after-record",
+            "after-lease",
             "before-reply-CreateCluster",
             "before-reply-Claim",
             "before-reply-Commit",

@@ -139,7 +139,7 @@ class Loop:
         free = self._pace.claims - len(self._visits)
         if free <= 0:
             return
-        for claim in await self._registry.claim(free):
+        for claim in await self._registry.claim(free, self._held()):
             crash.point("after-claim")
             cluster_id = claim.record.cluster_id
             if cluster_id in self._visits:  # its lease ran out while it was still being visited
@@ -149,10 +149,13 @@ class Loop:
                 claim.fence, claim.until, claim, task, asyncio.Event()
             )
 
+    def _held(self) -> list[tuple[str, int]]:
+        return [(cluster_id, visit.fence) for cluster_id, visit in self._visits.items()]
+
     async def _renewing(self) -> None:
         while True:
             await asyncio.sleep(self._pace.renew_seconds)
-            held = [(cluster_id, visit.fence) for cluster_id, visit in self._visits.items()]
+            held = self._held()
             if not held:
                 continue
             try:

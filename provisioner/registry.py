@@ -1,5 +1,6 @@
 """The registry as the loop uses it: claim, renew, commit, hints. Every commit carries the fence."""
 
+import math
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
@@ -44,7 +45,9 @@ class Write:
 class Registry(Protocol):
     """What the loop needs of it; all but `hints` raise KiteError."""
 
-    async def claim(self, most: int) -> list[Claim]: ...
+    async def claim(self, most: int, held: Sequence[tuple[str, int]]) -> list[Claim]:
+        """`held` is all that this process holds (cluster id, fence)."""
+        ...
 
     async def renew(self, held: Sequence[tuple[str, int]]) -> dict[str, float]:
         """New `until` per cluster that is still ours."""
@@ -81,20 +84,30 @@ class RegistryClient:
         self._registry = RegistryServiceStub(channel)
         self._holder = holder
         self._seconds = lease_seconds
-        self._restarted = True
+        self._unsure_until = math.inf
+        self._number = 0
         self._time = clock
 
-    async def claim(self, most: int) -> list[Claim]:
+    async def claim(self, most: int, held: Sequence[tuple[str, int]]) -> list[Claim]:
+        """What an unheard answer gave us, or the process before us, is taken back at once.
+
+        So for the length of a lease after one (it may yet be carried out, being late), and after a
+        start, the registry is told what we know of.
+        """
         before = self._time.monotonic()
+        unsure, self._unsure_until = self._unsure_until, math.inf
+        # Greater than any of the process before us: the name stands for one boot of one machine.
+        self._number = max(self._number + 1, int(before * 1000))
         answer = await self._controller.Claim(
             controller_pb2.ClaimRequest(
                 holder=self._holder,
                 most=most,
                 lease_seconds=self._seconds,
-                restarted=self._restarted,
+                holdings=_holdings(held) if before < unsure else None,
+                number=self._number,
             )
         )
-        self._restarted = False  # said until it was heard
+        self._unsure_until = min(unsure, before + self._seconds)
         self._time.follow(answer.now_ms, asked=before)
         return [
             Claim(
@@ -111,7 +124,7 @@ class RegistryClient:
         answer = await self._controller.Renew(
             controller_pb2.RenewRequest(
                 holder=self._holder,
-                held=[controller_pb2.Held(cluster_id=c, fence=f) for c, f in held],
+                held=_holdings(held).held,
                 lease_seconds=self._seconds,
             ),
             timeout=SAFE_READ_SECONDS,
@@ -178,6 +191,12 @@ class RegistryClient:
         request = controller_pb2.WatchHintsRequest(holder=self._holder)
         async for hint in self._controller.WatchHints(request):
             yield hint.cluster_id
+
+
+def _holdings(held: Sequence[tuple[str, int]]) -> controller_pb2.Holdings:
+    return controller_pb2.Holdings(
+        held=[controller_pb2.Held(cluster_id=c, fence=f) for c, f in held]
+    )
 
 
 __all__ = ["Claim", "KiteError", "Registry", "RegistryClient", "Write"]

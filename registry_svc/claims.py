@@ -1,8 +1,9 @@
 """What loops do: claim, renew, commit, duties. Blocking; every write is guarded by a fence."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from kite import crash
 from kite.clock import Clock
 from kite.errors import Conflict, InvalidRequest
 from kite.v1 import cluster_pb2 as pb
@@ -42,11 +43,18 @@ class Claims:
         self._clock = clock
 
     def claim(
-        self, holder: str, *, most: int, seconds: int, restarted: bool = False
+        self,
+        holder: str,
+        *,
+        most: int,
+        seconds: int,
+        number: int = 0,
+        known: Collection[tuple[str, int]] | None = None,
     ) -> list[Record]:
-        """Up to `most` due clusters, each now leased to `holder`.
+        """Up to `most` due clusters, each now leased to `holder`; its claims are numbered.
 
-        `restarted` says that whoever had leases under this name is dead: they end first.
+        `known` are cluster id and fence of all that the holder knows it holds. What else it holds
+        (the answer was lost, or who heard it is dead) ends first; None = nothing ends.
 
         Raises:
             InvalidRequest: INVALID_HOLDER, INVALID_LEASE.
@@ -54,28 +62,35 @@ class Claims:
         leases.holder_name(holder)
         length = leases.seconds(seconds)
         wanted = min(max(most, 1), leases.MOST_AT_ONCE)
-        if restarted:
-            self._end_leases(holder)
+        if known is not None:
+            self._end_unheard(holder, number, known)
         now = self._clock.now_ms()
         claimed: list[Record] = []
         # More candidates than wanted: other loops claim at the same time.
         for record in self._store.due(now, limit=4 * wanted):
-            generation = record.cluster.generation
             lease = leases.taken(
-                record.lease, holder, now_ms=now, seconds=length, generation=generation
+                record.lease,
+                holder,
+                now_ms=now,
+                seconds=length,
+                generation=record.cluster.generation,
+                claim=number,
             )
             stored = self._store.swap(record, replace(record, lease=lease), visible=False)
             if stored:
+                crash.point("after-lease")
                 claimed.append(stored)
             if len(claimed) == wanted:
                 break
         return claimed
 
-    def _end_leases(self, holder: str) -> None:
+    def _end_unheard(self, holder: str, number: int, known: Collection[tuple[str, int]]) -> None:
         """Whoever writes first wins: a lease that was taken meanwhile is somebody else's."""
         for record in self._store.held_by(holder):
-            freed = replace(record, lease=leases.released(record.lease))
-            self._store.swap(record, freed, visible=False)
+            mine = (record.cluster.cluster_id, record.lease.fence) in known
+            if leases.unheard(record.lease, holder, known=mine, claim=number):
+                freed = replace(record, lease=leases.released(record.lease))
+                self._store.swap(record, freed, visible=False)
 
     def renew(
         self, holder: str, held: Sequence[tuple[str, int]], *, seconds: int

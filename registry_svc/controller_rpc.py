@@ -29,12 +29,14 @@ class ControllerRpc(controller_pb2_grpc.ControllerServiceServicer):
         self._clock = clock
 
     async def Claim(self, request: pb.ClaimRequest, context: Any) -> pb.ClaimResponse:
+        told = request.HasField("holdings")
         records = await self._threads.run(
             self._claims.claim,
             request.holder,
             most=request.most,
             seconds=request.lease_seconds,
-            restarted=request.restarted,
+            number=request.number,
+            known={(h.cluster_id, h.fence) for h in request.holdings.held} if told else None,
         )
         length = leases.seconds(request.lease_seconds)
         return pb.ClaimResponse(

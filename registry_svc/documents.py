@@ -97,6 +97,7 @@ class Lease(_Part):
     fence = me.LongField(min_value=0)
     until = me.LongField()
     generation = me.LongField()
+    claim = me.LongField()
 
 
 class Step(_Part):

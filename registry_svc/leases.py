@@ -16,12 +16,16 @@ MOST_AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """`holder` is empty when nobody holds it; `generation` is the newest wish the holder saw."""
+    """`holder` is empty when nobody holds it; `generation` is the newest wish the holder saw.
+
+    `claim` is the number that the holder gave the claim which took it.
+    """
 
     holder: str = ""
     fence: int = 0
     until_ms: int = 0
     generation: int = 0
+    claim: int = 0
 
 
 def seconds(wished: int) -> int:
@@ -64,9 +68,19 @@ def due(lease: Lease, *, due_at_ms: int, now_ms: int) -> bool:
     return free(lease, now_ms) and due_at_ms <= now_ms
 
 
-def taken(lease: Lease, holder: str, *, now_ms: int, seconds: int, generation: int = 0) -> Lease:
+def taken(
+    lease: Lease, holder: str, *, now_ms: int, seconds: int, generation: int = 0, claim: int = 0
+) -> Lease:
     """The lease after a claim; only for a lease that is free."""
-    return Lease(holder, lease.fence + 1, now_ms + seconds * 1000, generation)
+    return Lease(holder, lease.fence + 1, now_ms + seconds * 1000, generation, claim)
+
+
+def unheard(lease: Lease, holder: str, *, known: bool, claim: int) -> bool:
+    """Whether the holder, who sends this claim, never heard that it holds the lease.
+
+    What a newer claim took is known by now, or will be: this one was long on its way.
+    """
+    return lease.holder == holder and not known and (not claim or lease.claim < claim)
 
 
 def held(lease: Lease, *, holder: str, fence: int) -> bool:

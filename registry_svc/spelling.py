@@ -154,4 +154,5 @@ LEASE: Table = (
     ("fence", "fence"),
     ("until", "until_ms"),
     ("generation", "generation"),
+    ("claim", "claim"),
 )

@@ -58,29 +58,58 @@ class ClaimRequest(_message.Message):
     HOLDER_FIELD_NUMBER: _builtins.int
     MOST_FIELD_NUMBER: _builtins.int
     LEASE_SECONDS_FIELD_NUMBER: _builtins.int
-    RESTARTED_FIELD_NUMBER: _builtins.int
+    HOLDINGS_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
     holder: _builtins.str
     most: _builtins.int
     lease_seconds: _builtins.int
-    restarted: _builtins.bool
-    """The process that held leases under this very name is dead: they end now, whatever is left of
-    them, and the next claim of each has a greater fence. Leases of other names stay.
+    number: _builtins.int
+    """Grows with every claim under this name, after a restart too; then a claim that comes late ends
+    no lease that a newer one took. 0 = not told.
     """
+    @_builtins.property
+    def holdings(self) -> Global___Holdings:
+        """All that the holder knows it holds. Other leases under this very name are those of a process that
+        died, or their answer was lost: they end now, whatever is left of them, and the next claim of
+        each has a greater fence. Leases of other names stay. Absent = they stay too.
+        """
+
     def __init__(
         self,
         *,
         holder: _builtins.str = ...,
         most: _builtins.int = ...,
         lease_seconds: _builtins.int = ...,
-        restarted: _builtins.bool = ...,
+        holdings: Global___Holdings | None = ...,
+        number: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["holdings", b"holdings"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder", b"holder", "lease_seconds", b"lease_seconds", "most", b"most", "restarted", b"restarted"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder", b"holder", "holdings", b"holdings", "lease_seconds", b"lease_seconds", "most", b"most", "number", b"number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ClaimRequest: _TypeAlias = ClaimRequest  # noqa: Y015
+
+@_typing.final
+class Holdings(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HELD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def held(self) -> _containers.RepeatedCompositeFieldContainer[Global___Held]: ...
+    def __init__(
+        self,
+        *,
+        held: _abc.Iterable[Global___Held] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held", b"held"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Holdings: _TypeAlias = Holdings  # noqa: Y015
 
 @_typing.final
 class ClaimResponse(_message.Message):

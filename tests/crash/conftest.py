@@ -32,6 +32,8 @@ class Stage:
             folder = self.factory.mktemp("crash")
             running = self.stack.enter_context(cloud.running(folder))
             settings = hostless_settings(running.ready, folder)
+            # Longer than anybody here waits: nothing goes on because a lease ran out.
+            settings["KITE_PROVISIONER_LEASE_SECONDS"] = "300"
             (folder / "plans.yaml").write_text(PLANS)
             settings["KITE_REGISTRY_PLANS_FILE"] = str(folder / "plans.yaml")
             troupe = Troupe(folder / "run", settings, instead={"registry": "tests.crash.workers"})

@@ -29,6 +29,7 @@ STEPS = {
         "in-journal": (WHITELIST, DELETE),
         "after-journal": EVERY,
         "after-record": (CREATE, DELETE),
+        "after-lease": (CREATE, DELETE),
         "before-reply-CreateCluster": (CREATE,),
         "before-reply-Claim": (CREATE,),
         "before-reply-Commit": (CREATE, DELETE),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from kite.errors import NotFound
@@ -103,6 +103,8 @@ class Store:
 
     def claim(self, asked: controller_pb2.ClaimRequest) -> controller_pb2.ClaimResponse:
         now, claimed = self.clock.now_ms(), []
+        if asked.HasField("holdings"):
+            self._end_unheard(asked)
         for row in self.rows.values():
             due = not row.gone and leases.due(row.lease, due_at_ms=row.due_at_ms, now_ms=now)
             if not due or len(claimed) >= asked.most:
@@ -113,6 +115,7 @@ class Store:
                 now_ms=now,
                 seconds=leases.seconds(asked.lease_seconds),
                 generation=row.cluster.generation,
+                claim=asked.number,
             )
             claimed.append(
                 controller_pb2.Claimed(
@@ -125,6 +128,14 @@ class Store:
             if now < self.quiet_from_ms:
                 self.tale.tell(asked.holder, f"claims {row.cluster.cluster_id} #{row.lease.fence}")
         return controller_pb2.ClaimResponse(claimed=claimed, now_ms=now)
+
+    def _end_unheard(self, asked: controller_pb2.ClaimRequest) -> None:
+        known = {(held.cluster_id, held.fence) for held in asked.holdings.held}
+        for cluster_id, row in self.rows.items():
+            mine = (cluster_id, row.lease.fence) in known
+            if leases.unheard(row.lease, asked.holder, known=mine, claim=asked.number):
+                row.lease = leases.released(row.lease)
+                self.tale.tell(asked.holder, f"never heard of {cluster_id} #{row.lease.fence}")
 
     def renew(self, asked: controller_pb2.RenewRequest) -> controller_pb2.RenewResponse:
         now, kept = self.clock.now_ms(), []
@@ -214,7 +225,7 @@ class Store:
 
 
 def _with_generation(lease: Lease, generation: int) -> Lease:
-    return Lease(lease.holder, lease.fence, lease.until_ms, generation)
+    return replace(lease, generation=generation)
 
 
 _METHODS: dict[str, Callable[[Store, Any], Any]] = {

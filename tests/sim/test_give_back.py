@@ -31,7 +31,7 @@ class Registry(test_turn.Registry):
         if answer:
             raise answer
 
-    async def claim(self, most):
+    async def claim(self, most, held):
         offered, self.offered = self.offered, []
         return offered
 

@@ -34,7 +34,7 @@ class Registry(test_turn.Registry):
         self.released = []
         self.offered = [replace(test_turn.claim(record(node())))]
 
-    async def claim(self, most):
+    async def claim(self, most, held):
         offered, self.offered = self.offered, []
         return offered
 

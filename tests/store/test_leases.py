@@ -38,7 +38,7 @@ def test_a_holder_that_died_is_followed_at_once_by_its_namesake(world):
         world.create(f"name-{number}")
     dead = world.claims.claim("here", most=2, seconds=30)
     [other] = world.claims.claim("there", most=5, seconds=30)
-    again = world.claims.claim("here", most=5, seconds=30, restarted=True)
+    again = world.claims.claim("here", most=5, seconds=30, known=())
     fences = {one.cluster.cluster_id: one.lease.fence for one in dead}
     assert {one.cluster.cluster_id for one in again} == fences.keys()
     for one in again:
@@ -51,17 +51,51 @@ def test_a_holder_that_died_is_followed_at_once_by_its_namesake(world):
     world.claims.commit(Commit("there", other.cluster.cluster_id, other.lease.fence))
 
 
-def test_without_a_word_of_a_restart_the_same_name_waits(world):
+def test_a_holder_that_does_not_tell_what_it_knows_waits(world):
     world.create()
     world.claims.claim("here", most=1, seconds=30)
     assert world.claims.claim("here", most=1, seconds=30) == []
 
 
-def test_a_restart_is_of_no_use_to_other_names(world):
+def test_what_one_name_knows_is_nothing_to_other_names(world):
     world.create()
     [held] = world.claims.claim("here", most=1, seconds=30)
-    assert world.claims.claim("there", most=1, seconds=30, restarted=True) == []
+    assert world.claims.claim("there", most=1, seconds=30, known=()) == []
     assert world.claims.commit(Commit("here", held.cluster.cluster_id, held.lease.fence))
+
+
+def fences(claimed):
+    return {record.cluster.cluster_id: record.lease.fence for record in claimed}
+
+
+def test_a_claim_whose_answer_was_lost_is_claimed_again_at_once(world):
+    """What the holder knows of stays as it is, and what it has under way is taken."""
+    for number in range(3):
+        world.create(f"name-{number}")
+    heard = fences(world.claims.claim("here", most=2, seconds=30, number=1))
+    lost = fences(world.claims.claim("here", most=2, seconds=30, number=2, known=heard.items()))
+    again = fences(world.claims.claim("here", most=2, seconds=30, number=3, known=heard.items()))
+    assert again.keys() == lost.keys()
+    assert all(again[one] > lost[one] for one in lost)
+    for cluster_id, fence in (heard | again).items():
+        world.claims.commit(Commit("here", cluster_id, fence))
+
+
+def test_a_lease_known_under_an_older_fence_is_not_known(world):
+    """It ran out, and the answer to the claim that took it again was lost."""
+    world.create()
+    known = fences(world.claims.claim("here", most=1, seconds=30, number=1))
+    world.clock.forward(seconds=30)
+    assert world.claims.claim("here", most=1, seconds=30, number=2)
+    assert world.claims.claim("here", most=1, seconds=30, number=3, known=known.items())
+
+
+def test_a_claim_that_comes_late_ends_nothing_that_a_newer_one_took(world):
+    """Two of one holder on their way: the one that its sender gave up comes second."""
+    world.create()
+    newer = fences(world.claims.claim("here", most=1, seconds=30, number=2, known=()))
+    assert world.claims.claim("here", most=1, seconds=30, number=1, known=()) == []
+    assert world.claims.renew("here", list(newer.items()), seconds=30)
 
 
 def test_a_renewed_lease_outlives_its_first_end(world):

@@ -67,12 +67,12 @@ async def test_a_lease_taken_away_ends_the_visit_and_changes_nothing(house, tmp_
         late = RegistryClient(
             channel, holder="late", lease_seconds=1, clock=RegistryTime(SystemClock())
         )
-        (claim,) = await late.claim(1)
+        (claim,) = await late.claim(1, [])
         await asyncio.sleep(1.1)
         other = RegistryClient(
             channel, holder="other", lease_seconds=30, clock=RegistryTime(SystemClock())
         )
-        (taken,) = await other.claim(1)
+        (taken,) = await other.claim(1, [])
         assert taken.fence > claim.fence
         with pytest.raises(LeaseLost):
             await late.commit(claim, Write(claim.record, None))

@@ -129,6 +129,27 @@ def test_at_most_one_holder_and_fences_only_grow(story):
     assert granted == sorted(set(granted))
 
 
+@pytest.mark.parametrize(
+    ("holder", "known", "claim", "expected"),
+    [
+        ("a", False, 6, True),
+        ("a", False, 0, True),  # not numbered: the newest, as far as anybody knows
+        ("a", False, 5, False),
+        ("a", False, 4, False),
+        ("a", True, 6, False),
+        ("b", False, 6, False),
+    ],
+)
+def test_which_leases_their_holder_never_heard_of(holder, known, claim, expected):
+    lease = leases.taken(Lease(), "a", now_ms=NOON, seconds=30, claim=5)
+    assert leases.unheard(lease, holder, known=known, claim=claim) is expected
+
+
+def test_a_lease_keeps_the_number_of_its_claim():
+    lease = leases.taken(Lease(), "a", now_ms=NOON, seconds=30, claim=5)
+    assert leases.renewed(lease, now_ms=NOON, seconds=60).claim == 5
+
+
 def test_a_lease_longer_than_any_lease_is_free():
     """The clock has jumped back since it was given; else its cluster would wait for hours."""
     lease = Lease("a", 3, NOON)
