@@ -46,14 +46,14 @@ ablation: ## every safeguard switched off in the simulator, N=200 days each, as 
 	@$(SETUP) base
 	$(PY) -m tests.sim --ablation --days $(or $(N),200)
 
-chaos: ## kill, freeze and restart services and hosts while users work, then audit; SECONDS=300 SEED=7 HOSTS=2|0
+chaos: ## kill, freeze and restart services, end, stop and reboot hosts while users work, then audit; SECONDS=300 SEED=7 HOSTS=2|0
 	@$(if $(filter-out 0,$(or $(HOSTS),2)),deploy/preflight.sh)
 	@$(SETUP) base demo test $(if $(filter-out 1,$(or $(REGISTRIES),1)),wire)
 	@$(PY) -m tests.chaos --seconds $(or $(SECONDS),60) --seed '$(SEED)' --hosts $(or $(HOSTS),2) --registries $(or $(REGISTRIES),1)
 
-overload: ## many create at once against a throttled EC2; CLUSTERS=200 CROWD=20
-	@$(SETUP) base demo
-	@$(PY) -m tests.overload --clusters $(or $(CLUSTERS),200) --users $(or $(CROWD),20)
+overload: ## many create at once against a throttled EC2; CLUSTERS=200 CROWD=20; or STREAMS=10000 event streams
+	@$(SETUP) base demo $(if $(STREAMS),test)
+	@$(PY) -m $(if $(STREAMS),tests.overload.show_streams --streams $(STREAMS),tests.overload --clusters $(or $(CLUSTERS),200) --users $(or $(CROWD),20))
 
 pins: ## write deploy/constraints.txt from .venv, after its tests passed
 	@deploy/pins.sh

@@ -1,12 +1,9 @@
 """`python -m tests.chaos --seconds 300 --seed 7 --hosts 3`: exit 0 when all was as recorded."""
 
-import os
 import secrets
 import shutil
 import signal
 import sys
-import tempfile
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +12,7 @@ from rich.console import Console
 from tests.chaos.grounds import residue
 from tests.chaos.orphans import adopt_orphans, orphans
 from tests.chaos.run import Chaos, Wanted
+from tests.worlds import runs
 
 CLUSTERS = 30
 """Without hosts a cluster costs almost nothing."""
@@ -28,12 +26,10 @@ def main(
     registries: Annotated[int, typer.Option(min=1, help="2 = two of them on a database.")] = 1,
     provisioners: Annotated[int, typer.Option(min=1, help="How many share the work.")] = 2,
 ) -> None:
-    for name in [n for n in os.environ if n.startswith("KITE_") and not n.startswith("KITE_TEST_")]:
-        del os.environ[name]  # this run has settings of its own
     console = Console(highlight=False, soft_wrap=True)
     seed = seed or secrets.token_hex(3)
     users = hosts or 6
-    folder = Path(tempfile.mkdtemp(prefix="kite-chaos-"))
+    folder = runs.begin("chaos")
     wanted = Wanted(
         seconds, seed, hosts, users, 1 if hosts else CLUSTERS // users, registries, provisioners,
         folder,

@@ -9,6 +9,7 @@ from kite import tags
 
 PORT = 19530
 QUIET = {"terminated"}
+STOPPED = "INSTANCE_STOPPED"
 
 
 @dataclass
@@ -66,6 +67,11 @@ def compare(documents, users, sight):
         _lists(documents, users),
         _ended(documents),
         _row("instances", ids, [i["InstanceId"] for i in sight.instances]),
+        _row(
+            "instances told to be stopped",
+            [one["instance-id"] for one in live if one.get("reason") == STOPPED],
+            [i["InstanceId"] for i in sight.instances if _state(i) == "stopped"],
+        ),
         _slots(sight.instances),
         _volumes(sight, ids),
         _addresses(documents, standing, sight),
@@ -87,6 +93,10 @@ def _row(kind, wanted, found):
     return Row(
         kind, len(set(wanted)), len(found), sorted(want - have), sorted((have - want).elements())
     )
+
+
+def _state(instance):
+    return instance.get("State", {}).get("Name", "running")
 
 
 def _told(documents, users):
@@ -119,12 +129,14 @@ def _lists(documents, users):
 
 
 def _ended(documents):
-    """A cluster rests: running, or failed with a reason."""
+    """A cluster rests: running, failed with a reason, or with a machine that somebody stopped."""
     states = Counter(d["status"] for d in documents)
     restless = [
         f"{d['milvus-name']} is {d['status']}: {d['why']}"
         for d in documents
-        if d["status"] != "running" and not (d["status"] == "failed" and d["reason"])
+        if d["status"] != "running"
+        and not (d["status"] == "failed" and d["reason"])
+        and (d["status"], d["reason"]) != ("degraded", STOPPED)
     ]
     return Row("clusters at rest", len(documents), sum(states.values()), restless)
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter, defaultdict
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from rich.console import Console
 
 from kite import tags
 from tests.chaos import audit, cloud, grounds
+from tests.chaos.hosts import Hosts
 from tests.chaos.plan import Do, fault_of, plan
 from tests.chaos.portal import Portal
 from tests.chaos.troupe import Troupe
@@ -77,6 +78,7 @@ class Chaos:
             self.cloud.control(
                 "POST", "knobs", {**LATE, "visible-empty": self._dice.random() < 0.5}
             )
+        self.hosts = Hosts(self.cloud, self.counts)
         self.database = None
         if wanted.registries > 1:
             self.database = stack.enter_context(database(folder))
@@ -194,28 +196,38 @@ class Chaos:
             self.wanted.seed, self.wanted.seconds, names,
             hosts=self.wanted.hosts, database=self.database is not None,
         )  # fmt: skip
-        undos = []
+        errands = []
         end = self.began + self.wanted.seconds
         told = self.began
         while (now := time.monotonic()) < end:
-            for late in [one for one in undos if one[0] <= now]:
-                undos.remove(late)
-                late[1]()
             while todo and self.began + todo[0].at <= now:
                 one = todo.pop(0)
-                self.counts[one.do.value] += 1
                 self.say(f"[yellow]{one}")
-                if undo := self._do(one):
-                    undos.append((now + one.seconds, undo))
+                errands.append((now, partial(self._do, one)))
+            errands = self._run(errands, now)
             if now - told > SAMPLE_SECONDS:
                 told = now
                 self._progress()
             time.sleep(0.02)
-        for _, undo in undos:
-            undo()
+        self.hosts.over = True
+        errands = self._run(errands, float("inf"))
+        while errands:  # a machine that does not start at once
+            time.sleep(0.2)
+            errands = self._run(errands, time.monotonic())
+
+    @staticmethod
+    def _run(errands, now):
+        """Those that are left when what is due was done."""
+        left = [one for one in errands if one[0] > now]
+        more = [errand() for at, errand in errands if at <= now]
+        now = time.monotonic()
+        return left + [(now + one[0], one[1]) for one in more if one is not None]
 
     def _do(self, one):
-        """Carry it out; what takes it back later."""
+        """Carry it out; what is left to do, and in how many seconds."""
+        if one.do in {Do.END_HOST, Do.CUT_HOST, Do.STOP_HOST, Do.REBOOT_HOST}:
+            return self.hosts.meet(one)
+        self.counts[one.do.value] += 1
         match one.do:
             case Do.KILL:
                 self.troupe.kill(one.target)
@@ -225,52 +237,13 @@ class Chaos:
                 self.troupe.arm(one.target, one.detail)
             case Do.FREEZE:
                 self.troupe.freeze(one.target)
-                return partial(self.troupe.thaw, one.target)
+                return one.seconds, partial(self.troupe.thaw, one.target)
             case Do.FAULT:
                 self.cloud.control("POST", "faults", fault_of(one))
-            case Do.END_HOST | Do.CUT_HOST | Do.STOP_HOST:
-                return self._host(one)
             case Do.KILL_DATABASE:
                 self.database.kill()
                 self.database.start()
         return None
-
-    def _host(self, one):
-        running = [
-            i["InstanceId"]
-            for r in self.cloud.ec2.describe_instances()["Reservations"]
-            for i in r["Instances"]
-            if i["State"]["Name"] == "running"
-        ]
-        if not running:
-            return None
-        instance_id = sorted(running)[int(one.part * len(running))]
-        match one.do:
-            case Do.CUT_HOST:
-                self.cloud.cut(instance_id)
-            case Do.STOP_HOST:
-                with suppress(ClientError):  # its user deletes it at this moment
-                    self.cloud.ec2.stop_instances(InstanceIds=[instance_id])
-                    return partial(self._start_host, instance_id)
-            case _:
-                self.cloud.ec2.terminate_instances(InstanceIds=[instance_id])
-        return None
-
-    def _start_host(self, instance_id):
-        """As the user would who stopped it; one that was deleted meanwhile is left."""
-        last = time.monotonic() + CALM_SECONDS
-        while self._state(instance_id) in {"stopping", "stopped"}:
-            assert time.monotonic() < last, f"{instance_id} does not start again"
-            with suppress(ClientError):
-                self.cloud.ec2.start_instances(InstanceIds=[instance_id])
-                self.counts["starts of a stopped host"] += 1
-            time.sleep(0.1)
-
-    def _state(self, instance_id):
-        found = self.cloud.ec2.describe_instances(
-            Filters=[{"Name": "instance-id", "Values": [instance_id]}]
-        )["Reservations"]
-        return found[0]["Instances"][0]["State"]["Name"] if found else ""
 
     def _progress(self):
         acts = sum(user.acts for user in self.users)

@@ -13,7 +13,7 @@ from kite import tags
 from localcloud import leftovers
 from tests.chaos import audit
 from tests.chaos.grounds import GROUND
-from tests.chaos.plan import EACH, Do, plan
+from tests.chaos.plan import EACH, ONCE, Do, plan
 from tests.chaos.run import LOOKS, MISSED, Chaos, Wanted, unlooked
 from tests.worlds.services import ROOT
 
@@ -40,9 +40,10 @@ def test_a_short_chaos_with_hosts_ends_as_recorded():
 def test_the_same_seed_plans_the_same_trouble():
     first, again = (plan("7", 300, NAMES, hosts=2, database=True) for _ in range(2))
     assert first == again != plan("8", 300, NAMES, hosts=2, database=True)
-    assert {one.do for one in first} == set(Do) - {Do.STOP_HOST}
+    assert {one.do for one in first} == set(Do)
+    assert {one.for_good for one in first if one.do is Do.STOP_HOST} == {True, False}
     without = {one.do for one in plan("7", 300, NAMES, hosts=0, database=False)}
-    assert without == set(Do) - {Do.CUT_HOST, Do.KILL_DATABASE}
+    assert without == set(Do) - {Do.CUT_HOST, Do.REBOOT_HOST, Do.KILL_DATABASE}
     assert all(2 <= one.at < 300 for one in first)
 
 
@@ -57,6 +58,11 @@ def test_every_service_is_killed_frozen_and_restarted(seed, seconds):
     }
     services = {name.rpartition("-")[0] for name in NAMES}
     assert {(service, do) for service in services for do in EACH} <= met
+
+
+@pytest.mark.parametrize("seed", [str(seed) for seed in range(20)])
+def test_some_host_is_stopped_and_some_is_rebooted(seed):
+    assert set(ONCE) <= {one.do for one in plan(seed, 90, NAMES, hosts=2, database=False)}
 
 
 @pytest.mark.parametrize(
@@ -128,6 +134,16 @@ def sight(**other):
     return audit.Sight(**{**there, **other})
 
 
+STOPPED = "instances told to be stopped"
+DOWN = [{**sight().instances[0], "State": {"Name": "stopped"}}]
+HALTED = {
+    **CLUSTER,
+    "status": "degraded",
+    "reason": audit.STOPPED,
+    "instances": [{**CLUSTER["instances"][0], "reason": audit.STOPPED}],
+}
+
+
 def found(documents, seen):
     return {row.kind for row in audit.compare(documents, [], seen) if not row.fine}
 
@@ -153,6 +169,10 @@ def test_an_audit_without_differences_finds_none():
         ([{**CLUSTER, "sources": []}], sight(), {"whitelist rules"}),
         ([CLUSTER], sight(keys=[{"KeyName": "kite"}]), {"key pairs"}),
         ([{**CLUSTER, "status": "loading"}], sight(), {"clusters at rest"}),
+        ([{**CLUSTER, "status": "degraded"}], sight(), {"clusters at rest"}),
+        ([HALTED], sight(), {STOPPED}),
+        ([CLUSTER], sight(instances=DOWN), {STOPPED}),
+        ([HALTED], sight(instances=DOWN), set()),
         ([], sight(instances=[], volumes=[], interfaces=[], groups=[]), {"addresses"}),
     ],
 )  # fmt: skip

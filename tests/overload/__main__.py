@@ -1,9 +1,7 @@
 """`python -m tests.overload --users 20 --clusters 200`: a table; exit 1 when a bar is missed."""
 
-import os
+import shutil
 import sys
-import tempfile
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +10,7 @@ from rich.table import Table
 
 from tests.overload.judge import faults
 from tests.overload.run import overload
+from tests.worlds import runs
 
 
 def main(
@@ -19,10 +18,8 @@ def main(
     users: Annotated[int, typer.Option(min=1, help="Who create at once.")] = 20,
     clusters: Annotated[int, typer.Option(min=1, help="Clusters of all of them.")] = 200,
 ) -> None:
-    for name in [n for n in os.environ if n.startswith("KITE_") and not n.startswith("KITE_TEST_")]:
-        del os.environ[name]  # this run has settings of its own
     console = Console(highlight=False, soft_wrap=True)
-    folder = Path(tempfile.mkdtemp(prefix="kite-overload-"))
+    folder = runs.begin("overload")
     console.print(f"overload: {clusters} clusters by {users} users; logs in {folder}")
     outcome = overload(folder, users=users, clusters=clusters)
     table = Table("what", "figure")
@@ -36,6 +33,8 @@ def main(
     found = faults(outcome)
     for one in found:
         console.print(f"[red]{one}[/]")
+    if not found:
+        shutil.rmtree(folder, ignore_errors=True)
     sys.exit(1 if found else 0)
 
 
