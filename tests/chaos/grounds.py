@@ -93,7 +93,7 @@ def pretended_settings(ready, folder):
 def waits():
     return {
         "KITE_PROVISIONER_UNSEEN_SECONDS": "20",
-        "KITE_PROVISIONER_PENDING_SECONDS": "90",
+        "KITE_PROVISIONER_PENDING_SECONDS": "60",
         "KITE_PROVISIONER_LEASE_SECONDS": "20",
         "KITE_PROVISIONER_LAUNCHES_PER_HOUR": "20",
         "KITE_WHITELIST_MEND_SECONDS": "3",

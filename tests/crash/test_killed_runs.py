@@ -98,6 +98,17 @@ def test_a_killed_chaos_with_hosts_leaves_no_namespace_and_no_mount(start, folde
     assert list(folders.glob("kite-chaos-*")) == []
 
 
+def test_a_run_has_settings_of_its_own(folders, monkeypatch):
+    others = {"KITE_TEST_X": "1", "TMPDIR": str(folders)}
+    monkeypatch.setattr("os.environ", {"KITE_SECRET": "x", **others})
+    folder = runs.begin("trial")
+    (run,) = runs.recorded()
+    assert os.environ == {**others, runs.MARK: str(run)}
+    assert run.lives
+    assert run.folder == str(folder)
+    assert folder.parent == folders
+
+
 def planted(folders, run):
     """The folder of a run, and its record."""
     folder = folders / "kite-chaos-x"
