@@ -22,7 +22,7 @@ from kite.v1 import operation_pb2, registry_pb2
 
 QUIET_SECONDS = 15.0
 _AGAIN_SECONDS = 2.0
-_PAGE = 16  # events held in memory for one reader
+_PAGE = 8  # events held in memory for one reader
 _BUFFERED_BYTES = 16_384  # towards one reader, here and in the kernel
 _GREETING, _QUIET = b"retry: 2000\n\n", b": quiet\n\n"
 
@@ -131,8 +131,9 @@ class _Reader:
     async def tell(self, data: bytes) -> None:
         """Raises TimeoutError when the reader does not read."""
         async with asyncio.timeout(self._seconds):
-            await self._response.write(data)
-            await self._connection.drained()
+            for start in range(0, len(data), _BUFFERED_BYTES):
+                await self._response.write(data[start : start + _BUFFERED_BYTES])
+                await self._connection.drained()
 
     async def end(self, why: End) -> None:
         told = json.dumps({"reason": why.name, "description": why.value})

@@ -3,27 +3,19 @@
 import asyncio
 import contextlib
 import json
-import resource
 import socket
-import sys
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from kite.v1 import operation_pb2
 from tests.edge import http
-from tests.edge.conftest import SECRET, Behind, Edge, start_edge
+from tests.edge.conftest import Behind, Edge, start_edge
 from tests.edge.hurried import Hurried
-from tests.edge.test_process import PLAIN
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 PATH = "/v1/clusters/search-cats/events"
 LIVE = [("Accept", "text/event-stream")]
-IDLE, UNREAD = 1_000, 100
 LONG = 120  # seconds: ends a hang, on however busy a machine
-KIB_PER_STREAM, KIB_PER_UNREAD = 64, 384
 
 
 async def _open(port: int, *, receive: int = 0, user: str = "alice") -> socket.socket:
@@ -150,73 +142,6 @@ async def test_one_connection_too_many_is_told_so(behind: Behind):
     await edge.world.until(lambda: not edge.running.runner.server.connections)
     assert (await edge.ask("GET", "/healthz", user=None)).status == 200
     await edge.running.stop()
-
-
-@pytest_asyncio.fixture(loop_scope="package")
-async def process(behind: Behind, tmp_path) -> AsyncIterator[tuple[int, int]]:
-    """Port and pid of an edge in a process of its own, in front of the fake services."""
-    env = {
-        **PLAIN,
-        "KITE_SECRET": SECRET,
-        "KITE_BFF_LISTEN": "127.0.0.1:0",
-        "KITE_BFF_STREAMS_PER_USER": str(2 * IDLE),
-        "KITE_BFF_BURST": str(10 * IDLE),
-        "KITE_REGISTRY": f"127.0.0.1:{behind.registry}",
-        "KITE_WHITELIST": f"127.0.0.1:{behind.whitelist}",
-        "KITE_PROVISIONER": f"127.0.0.1:{behind.provisioner}",
-    }
-    pipe = asyncio.subprocess.PIPE
-    started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bff", env=env, cwd=tmp_path, stdout=pipe, stderr=pipe
-    )
-    line: dict = {}
-    while line.get("event") != "ready":
-        line = json.loads(await started.stdout.readline())
-    drained = asyncio.create_task(started.communicate())
-    yield int(line["listen"].rpartition(":")[2]), started.pid
-    started.terminate()
-    await drained
-    assert started.returncode == 0
-
-
-def _kib(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))
-
-
-async def test_a_thousand_streams_cost_little_memory_read_or_unread(behind: Behind, process):
-    """Measured: 23 KiB for an idle one, 140 KiB more for one with more to tell than is read."""
-    port, pid = process
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(8_192, hard), hard))
-    world = behind.world
-    world.clear()
-    body = {"milvus-name": "search-cats", "milvus-type": "M5", "disk-size": 50}
-    await http.raw(port, http.request("POST", "/v1/milvus", body))
-    clients = [await _open(port)]
-    await _first_byte(clients[0])
-    before = _kib(pid)
-    clients += [await _open(port) for _ in range(IDLE)]
-    await asyncio.gather(*map(_first_byte, clients[1:]))
-    idle = _kib(pid)
-    unread = [await _open(port, receive=4096) for _ in range(UNREAD)]
-    await asyncio.gather(*map(_first_byte, unread))
-    for client in clients:
-        client.close()
-    _tell_much(world, mib=8)
-    asked = len(world.asked)
-    await world.until(lambda: len(world.asked) >= asked + UNREAD)
-    most = max([_kib(pid) for _ in range(20) if not await asyncio.sleep(0.05)])
-    for client in unread:
-        client.close()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert (idle - before) / IDLE < KIB_PER_STREAM
-    assert (most - idle) / UNREAD < KIB_PER_UNREAD
-
-
-async def _first_byte(client: socket.socket) -> None:
-    async with asyncio.timeout(LONG):
-        assert b" 200 " in await asyncio.get_running_loop().sock_recv(client, 512)
 
 
 @pytest.mark.parametrize("start", [b"GET /v1/clus", b"POST /v1/milvus HTTP/1.1\r\nHost: a\r\nuser"])
