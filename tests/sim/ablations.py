@@ -18,6 +18,7 @@ from provisioner.limits import Wait
 from provisioner.node import TABLE, Do, Life, Saw, Step
 from provisioner.sweep import facts as sweep_facts
 from provisioner.world import Ec2World
+from registry_svc import leases
 from tests.sim import process
 from tests.sim.chance import Odds
 from tests.sim.cloud import Cloud
@@ -25,7 +26,6 @@ from tests.sim.day import Plan, live
 from tests.sim.hosts import NEVER
 from tests.sim.many import chunks, pool
 from tests.sim.process import Door
-from tests.sim.registry import Store
 
 Patch = pytest.MonkeyPatch
 
@@ -106,7 +106,7 @@ def no_second_sighting(patch: Patch) -> None:
 
 
 def no_fence(patch: Patch) -> None:
-    patch.setattr(Store, "fenced", False)
+    patch.setattr(leases, "check", lambda *_, **__: None)
 
 
 def no_confirmation_of_the_end(patch: Patch) -> None:

@@ -166,7 +166,7 @@ class Day:
             await outside
             if not deleted or story.random() >= odds.again:
                 return
-            while not self.store.rows[cluster_id].gone:  # noqa: ASYNC110 - until then it is taken
+            while self.store.rows[cluster_id].live:  # noqa: ASYNC110 - until then it is taken
                 await asyncio.sleep(5)
             await asyncio.sleep(story.uniform(0, 10))
 

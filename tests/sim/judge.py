@@ -6,9 +6,10 @@ from kite.sweep import Policy
 from kite.v1 import operation_pb2 as op
 from provisioner.facts import Machine
 from provisioner.record import ClusterState, Node, NodeState, Record
+from registry_svc.record import Record as Row
 from tests.sim.cloud import Cloud
 from tests.sim.hosts import Host, at
-from tests.sim.registry import Row, Store
+from tests.sim.registry import Store
 from tests.sim.watch import Watch
 
 # Ends that an honest world can force; every other reason of a failed cluster is our own fault.
@@ -57,7 +58,9 @@ def unsettled(cloud: Cloud, store: Store, watch: Watch) -> list[str]:
 
 def kept(cloud: Cloud, store: Store) -> set[str]:
     """Of these sentences, those that are right for now: the sweep keeps volumes for so long."""
-    ends = {one: row.cluster.deleted_at_ms / 1000 for one, row in store.rows.items() if row.gone}
+    ends = {
+        one: row.cluster.deleted_at_ms / 1000 for one, row in store.rows.items() if not row.live
+    }
     now, longest = at(cloud.now).timestamp(), POLICY.tomb_volume_ms / 1000 + SWEPT
     return {
         f"{volume.volume_id} is left"
@@ -69,7 +72,7 @@ def kept(cloud: Cloud, store: Store) -> set[str]:
 def _of_one(cloud: Cloud, store: Store, cluster_id: str, row: Row) -> list[str]:
     alive = [h for h in cloud.hosts.values() if h.cluster_id == cluster_id and h.alive(cloud.now)]
     if not row.cluster.spec.wanted:
-        if not row.gone:
+        if row.live:
             return [f"is not gone: {store.record(cluster_id)}"]
         if row.operation.state != op.OPERATION_STATE_SUCCEEDED:
             return [f"its deletion is told as {row.operation.state}"]

@@ -54,9 +54,12 @@ class _Numbers:
 
 @functools.cache
 def prepare() -> None:
-    """Put them into the modules of the provisioner, once for the process."""
+    """Put them into the modules that days run, once for the process."""
     for name, module in list(sys.modules.items()):
-        if name.startswith("provisioner.") and vars(module).get("replace") is dataclasses.replace:
+        if (
+            name.startswith(("provisioner.", "registry_svc."))
+            and vars(module).get("replace") is dataclasses.replace
+        ):
             module.replace = replaced  # type: ignore[attr-defined]
     sys.modules["provisioner.registry"].secrets = _Numbers()  # type: ignore[attr-defined]
     for name, function in _PURE:

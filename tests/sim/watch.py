@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kite.v1 import cluster_pb2 as pb
+from registry_svc.record import Record
 from tests.sim.cloud import Cloud
 from tests.sim.hosts import NEVER, Held, Host, Volume
-from tests.sim.registry import Row, Store
+from tests.sim.registry import Store
 
 
 @dataclass
@@ -92,7 +93,7 @@ class Watch:
         cloud = self.cloud
         found = [a.allocation_id for a in cloud.addresses.values() if not self.is_kept(a)]
         found += [v.volume_id for v in cloud.volumes.values() if not self._holds(v)]
-        live = any(not row.gone for row in self.store.rows.values())
+        live = any(row.live for row in self.store.rows.values())
         for group in cloud.groups.values():
             # The base of the install may stay when its last clusters leave at the same moment.
             bare = self.base_goes and not live
@@ -105,9 +106,9 @@ class Watch:
         hosts = self.cloud.hosts.values()
         return [h for h in hosts if h.cluster_id == cluster_id and now < h.ended_at + h.ending]
 
-    def _row(self, cluster_id: str) -> Row | None:
+    def _row(self, cluster_id: str) -> Record | None:
         row = self.store.rows.get(cluster_id)
-        return None if row is None or row.gone else row
+        return row if row is not None and row.live else None
 
     def _holds(self, volume: Volume) -> bool:
         """Its cluster lives, and its slot has come to no other machine."""
