@@ -18,13 +18,13 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any
 
-from kite import crash
+from kite import crash, ec2_client
 from kite.buckets import Buckets
 from kite.clock import SystemClock
 from kite.ec2_failures import meaning
 from kite.errors import CloudThrottled, Unavailable
 
-CONNECT_SECONDS, READ_SECONDS, THREADS = 2, 10, 8
+THREADS = 8
 PAGE = 1_000  # the most EC2 gives at once
 MOST_PAGES = 1_000
 THROTTLED_SECONDS = (1, 2, 4, 8)  # between tries
@@ -63,11 +63,11 @@ class Session:
         return await self._once(operation, params)
 
     async def _once(self, operation: str, params: dict[str, Any]) -> Any:
-        await self._buckets.take(_action(operation))
+        await self._buckets.take(ec2_client.action(operation))
         try:
             answer = await self._in_thread(operation, params)
         except CloudThrottled:
-            self._buckets.empty(_action(operation))
+            self._buckets.empty(ec2_client.action(operation))
             raise
         crash.point("after-", operation)
         return answer
@@ -81,7 +81,7 @@ class Session:
             try:
                 return getattr(self._built(), operation)(**params)
             except Exception as failed:
-                raise meaning(failed, _action(operation)) from failed
+                raise meaning(failed, ec2_client.action(operation)) from failed
 
         return await asyncio.get_running_loop().run_in_executor(self._pool, run)
 
@@ -105,24 +105,14 @@ async def answers(session: Session, operation: str, **params: Any) -> AsyncItera
         if not page.get("NextToken"):
             return
         more = {"NextToken": page["NextToken"]}
-    raise Unavailable(f"{_action(operation)}: EC2's pages do not end", reason="CLOUD_AWAY")
-
-
-def _action(operation: str) -> str:
-    """`create_security_group` → `CreateSecurityGroup`, EC2's own name."""
-    return "".join(word.capitalize() for word in operation.split("_"))
+    raise Unavailable(
+        f"{ec2_client.action(operation)}: EC2's pages do not end", reason="CLOUD_AWAY"
+    )
 
 
 def _build(region: str, endpoint: str) -> Any:
     import boto3
     from botocore.config import Config
 
-    config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        max_pool_connections=THREADS,
-        retries={"mode": "standard", "total_max_attempts": 1},
-    )
-    return boto3.Session().client(
-        "ec2", region_name=region, endpoint_url=endpoint or None, config=config
-    )
+    config = Config(**ec2_client.config(threads=THREADS))
+    return boto3.Session().client("ec2", config=config, **ec2_client.place(region, endpoint))

@@ -1,18 +1,15 @@
 """The one EC2 client of this process: built in the background, called through one door.
 
 boto3 blocks, so every call runs in a pool of 16 threads; EC2's limits (2 to 20 calls a second)
-make more threads useless. The client never retries: whoever calls is a loop that looks again and
-asks again under the same names, after a pause. A retry inside the call would only hide the wait
-from the lease that runs meanwhile.
+make more threads useless. The client never retries (kite/ec2_client.py): whoever calls is a loop.
 """
 
 import asyncio
-import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from kite import crash
+from kite import crash, ec2_client
 from kite.buckets import Buckets
 from kite.clock import Clock
 from kite.ec2_failures import meaning
@@ -22,7 +19,7 @@ from provisioner.ec2.lean import lean, moment
 if TYPE_CHECKING:
     from mypy_boto3_ec2.client import EC2Client
 
-CONNECT_SECONDS, READ_SECONDS, THREADS = 2, 10, 16
+THREADS = 16
 
 
 def build(region: str, endpoint: str) -> "EC2Client":
@@ -31,16 +28,11 @@ def build(region: str, endpoint: str) -> "EC2Client":
     import botocore.session
     from botocore.config import Config
 
-    config = Config(
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
-        max_pool_connections=THREADS,
-        retries={"mode": "standard", "total_max_attempts": 1},
-    )
+    config = Config(**ec2_client.config(threads=THREADS))
     core = botocore.session.get_session()
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment)
-    session = boto3.Session(region_name=region, botocore_session=core)
-    return lean(session.client("ec2", config=config, endpoint_url=endpoint or None))
+    session = boto3.Session(botocore_session=core)
+    return lean(session.client("ec2", config=config, **ec2_client.place(region, endpoint)))
 
 
 class Ec2:
@@ -79,7 +71,7 @@ class Ec2:
             self._client = None  # credentials or profile missing: the next call tries again
             raise meaning(broken, action) from broken
         await self._buckets.take(action)
-        method = getattr(client, _method(action))
+        method = getattr(client, ec2_client.method(action))
         loop = asyncio.get_running_loop()
         crash.point("before-", action)
         try:
@@ -97,9 +89,3 @@ class Ec2:
     def close(self) -> None:
         """Calls in flight end by their own timeouts."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _method(action: str) -> str:
-    """`RunInstances` → `run_instances`."""
-    bare = action.partition(":")[0]
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", bare).lower()

@@ -19,15 +19,6 @@ from provisioner.ec2 import client
 from provisioner.ec2.client import Ec2
 
 
-@pytest.mark.parametrize(("action", "method"), [
-    ("RunInstances", "run_instances"),
-    ("DescribeInstances:ids", "describe_instances"),
-    ("DescribeNetworkInterfaces", "describe_network_interfaces"),
-])  # fmt: skip
-def test_methods_are_named_as_actions(action, method):
-    assert client._method(action) == method
-
-
 async def test_one_session_and_one_client_serve_everything(strict_ec2, monkeypatch):
     made = []
     real = boto3.Session

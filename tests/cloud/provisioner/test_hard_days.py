@@ -32,7 +32,7 @@ async def test_a_launch_whose_answer_is_lost_over_and_over_is_one_machine(house)
 
 
 async def test_a_launch_answered_too_late_is_one_machine(house, monkeypatch):
-    monkeypatch.setattr(ec2_client, "READ_SECONDS", 0.7)
+    monkeypatch.setattr("kite.ec2_client.READ_SECONDS", 0.7)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "kite")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "kite")
     await house.halt()
