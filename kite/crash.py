@@ -3,6 +3,10 @@
 A crash here is a real one: SIGKILL, no cleanup, as with a power cut. Each place lies between two
 effects on the world. POINTS lists those that tests/crash goes through: it proves that each is
 reached, and that a story in which a process died there ends as if it had not.
+
+A name says the side and the thing: `before-X` or `after-X`. X is an action of EC2 as AWS spells it
+(`RunInstances`, never boto3's `run_instances`); `answer-M` the caller's and `reply-M` the server's
+side of the gRPC method M as the protos spell it; else a step of ours in small words (`journal`).
 """
 
 import os
@@ -16,7 +20,6 @@ from types import MappingProxyType
 # (SIGSTOP). The file is removed when the place is reached, so the next process is not armed.
 _AT = os.environ.get("KITE_CRASH_AT", "")
 
-# "after-answer-X" is the caller's side of the gRPC call X, "before-reply-X" the server's;
 # "after-X" with an action of EC2 is the place where EC2 has answered.
 POINTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -64,15 +67,15 @@ POINTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "after-gone",
         ),
         "whitelist": (
-            "after-create_security_group",
-            "after-authorize_security_group_ingress",
+            "after-CreateSecurityGroup",
+            "after-AuthorizeSecurityGroupIngress",
             "before-reply-EnsureGroups",
             "after-answer-SetWhitelist",
-            "after-revoke_security_group_ingress",
+            "after-RevokeSecurityGroupIngress",
             "after-answer-RecordOperation",
             "before-reply-SetRules",
             "before-reply-CloseGroups",
-            "after-delete_security_group",
+            "after-DeleteSecurityGroup",
             "before-reply-DropGroups",
         ),
         "bff": (

@@ -69,7 +69,7 @@ class Session:
         except CloudThrottled:
             self._buckets.empty(ec2_client.action(operation))
             raise
-        crash.point("after-", operation)
+        crash.point("after-", ec2_client.action(operation))
         return answer
 
     async def pages(self, operation: str, what: str, **params: Any) -> list[Any]:

@@ -60,8 +60,8 @@ def expanded():
             used = names(trees, {action: action for action in actions})
             found[service] |= {f"{side}-{action}" for action in used for side in SIDES}
         if service == "whitelist":
-            used = names(trees, {snake(action): snake(action) for action in actions})
-            found[service] |= {f"after-{operation}" for operation in used}
+            used = names(trees, {snake(action): action for action in actions})
+            found[service] |= {f"after-{action}" for action in used}
     return dict(found)
 
 
@@ -114,7 +114,7 @@ def names(trees, wanted):
 
 
 def snake(action):
-    """`CreateSecurityGroup` → `create_security_group`."""
+    """`CreateSecurityGroup` → `create_security_group`, as boto3 and so the code calls it."""
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in action).lstrip("_")
 
 

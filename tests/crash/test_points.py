@@ -5,6 +5,8 @@ and not here, or here and not reached, is a red test. Names that are made at run
 out (names.py); one that has no story of its own stands in SAME_AS.
 """
 
+import re
+
 import pytest
 
 from kite.crash import POINTS
@@ -12,10 +14,10 @@ from tests.crash.names import (
     FOLDERS,
     NEVER_CALLED,
     PREFIXES,
+    PROTOS,
     ROOT,
     expanded,
     places,
-    snake,
     writing_actions,
     writing_methods,
 )
@@ -68,15 +70,15 @@ STEPS = {
         "after-gone": (DELETE,),
     },
     "whitelist": {
-        "after-create_security_group": (CREATE,),
-        "after-authorize_security_group_ingress": (CREATE, WHITELIST),
+        "after-CreateSecurityGroup": (CREATE,),
+        "after-AuthorizeSecurityGroupIngress": (CREATE, WHITELIST),
         "before-reply-EnsureGroups": (CREATE,),
         "after-answer-SetWhitelist": (WHITELIST,),
-        "after-revoke_security_group_ingress": (WHITELIST, DELETE),
+        "after-RevokeSecurityGroupIngress": (WHITELIST, DELETE),
         "after-answer-RecordOperation": (WHITELIST,),
         "before-reply-SetRules": (WHITELIST,),
         "before-reply-CloseGroups": (DELETE,),
-        "after-delete_security_group": (DELETE,),
+        "after-DeleteSecurityGroup": (DELETE,),
         "before-reply-DropGroups": (DELETE,),
     },
     "bff": {
@@ -151,7 +153,7 @@ SAME_AS = {
         ),
         "after-answer-AppendEvents": ("after-answer-RecordOperation", TOLD),
         "before-reply-Sweep": (
-            "after-delete_security_group",
+            "after-DeleteSecurityGroup",
             "after the last effect of a sweep; the next one looks at EC2 anew",
         ),
     },
@@ -186,7 +188,21 @@ def test_every_name_made_at_run_time_has_its_story_or_that_of_another(service):
 def test_every_permission_to_write_is_a_place():
     spelled = set().union(*expanded().values())
     for action in writing_actions() - NEVER_CALLED:
-        assert {f"after-{action}", f"after-{snake(action)}"} & spelled, action
+        assert f"after-{action}" in spelled
+
+
+SIDE = re.compile(r"(before|after|in)-")
+WORDS = re.compile(r"([a-z]+-)*[a-z]+")
+
+
+def test_every_name_has_one_style():
+    """A side and a thing: names of EC2 and gRPC as these spell them, or small words."""
+    services = [one for proto in PROTOS for one in proto.DESCRIPTOR.services_by_name.values()]
+    known = writing_actions() | {method.name for one in services for method in one.methods}
+    for point in set().union(*POINTS.values()):
+        assert SIDE.match(point), point
+        thing = re.sub("^(answer|reply)-", "", SIDE.sub("", point, count=1))
+        assert thing in known or WORDS.fullmatch(thing), point
 
 
 def test_every_method_that_writes_is_a_place():
