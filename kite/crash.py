@@ -20,7 +20,8 @@ from types import MappingProxyType
 # (SIGSTOP). The file is removed when the place is reached, so the next process is not armed.
 _AT = os.environ.get("KITE_CRASH_AT", "")
 
-# "after-X" with an action of EC2 is the place where EC2 has answered.
+# "after-X" with an action of EC2 is the place where EC2 has answered; "-undo" is of what nobody
+# will look for any more (provisioner) and of a list that EC2 refused (whitelist).
 POINTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "registry": (
@@ -31,6 +32,7 @@ POINTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "after-lease",
             "before-reply-CreateCluster",
             "before-reply-Claim",
+            "before-reply-Renew",
             "before-reply-Commit",
             "before-reply-SetWhitelist",
             "before-reply-RecordOperation",
@@ -38,6 +40,7 @@ POINTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "provisioner": (
             "after-claim",
+            "after-answer-Renew",
             "after-see",
             "before-reserve",
             "after-reserve",
@@ -65,6 +68,14 @@ POINTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "after-answer-DropGroups",
             "before-gone",
             "after-gone",
+            "before-undo",
+            "after-undo",
+            "before-sweep-instance",
+            "after-sweep-instance",
+            "before-sweep-volume",
+            "after-sweep-volume",
+            "before-sweep-address",
+            "after-sweep-address",
         ),
         "whitelist": (
             "after-CreateSecurityGroup",
@@ -77,6 +88,10 @@ POINTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "before-reply-CloseGroups",
             "after-DeleteSecurityGroup",
             "before-reply-DropGroups",
+            "before-undo",
+            "after-undo",
+            "before-sweep-group",
+            "after-sweep-group",
         ),
         "bff": (
             "after-answer-CheckRules",

@@ -13,6 +13,7 @@ from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
+from kite import crash
 from kite.errors import KiteError
 from kite.sweep import (
     Facts,
@@ -168,7 +169,9 @@ class Sweeper:
         try:
             if not still_orphan(thing, await self._fresh(thing, facts), policy):
                 return "its cluster changed meanwhile"
+            crash.point("before-sweep-", thing.kind)
             await self._cloud.remove(thing)
+            crash.point("after-sweep-", thing.kind)
         except KiteError as failed:
             _log.warning("an orphan stays for now", kind=thing.kind, id=thing.id, why=str(failed))
             return str(failed)

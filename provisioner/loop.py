@@ -5,6 +5,7 @@ Nothing lives in memory: whatever dies here, the next claimer finds in the regis
 
 import asyncio
 import contextlib
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -153,8 +154,10 @@ class Loop:
         return [(cluster_id, visit.fence) for cluster_id, visit in self._visits.items()]
 
     async def _renewing(self) -> None:
+        failures = 0
         while True:
-            await asyncio.sleep(self._pace.renew_seconds)
+            soon = after_failures(failures, self._chance()) / 1000 if failures else math.inf
+            await asyncio.sleep(min(self._pace.renew_seconds, soon))
             held = self._held()
             if not held:
                 continue
@@ -162,7 +165,9 @@ class Loop:
                 kept = await self._registry.renew(held)
             except KiteError as failed:
                 _log.warning("leases could not be renewed", reason=failed.reason)
+                failures += 1
                 continue
+            failures = 0
             for cluster_id, fence in held:
                 visit = self._visits.get(cluster_id)
                 if visit is None or visit.fence != fence:

@@ -153,7 +153,9 @@ class Turn:
         stored = await self.registry.get(claim.record.cluster_id)
         others = await self.registry.others(claim.record.cluster_id)
         for action in undo(results, stored, others=others):
+            crash.point("before-undo")
             for failures in range(1, COMPENSATION_TRIES + 1):
                 if not isinstance(await self.world.act(claim.record, action), KiteError):
                     break
                 await asyncio.sleep(after_failures(failures, 1.0) / 1000)
+            crash.point("after-undo")

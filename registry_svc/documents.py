@@ -208,6 +208,7 @@ class Operation(me.Document):
         "collection": "operations",
         "indexes": [
             {"fields": ["username", "started_at"], "name": "owner"},
+            {"fields": ["state", "type"], "name": "running"},
             {"fields": ["cluster_id"], "name": "cluster-id"},
         ],
     }

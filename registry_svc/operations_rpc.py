@@ -61,12 +61,13 @@ class OperationsRpc(operation_pb2_grpc.OperationServiceServicer):
     ) -> pb.ListOperationsResponse:
         size = paging.size(request.page_size)
         before = _before(request.page_token) if request.page_token else None
-        if not request.user:
+        if not (request.user or request.running):
             raise InvalidRequest("user must be named", field="/user")
         found = await self._threads.run(
             self._store.operations,
             request.user,
             request.milvus_name,
+            running=request.running,
             before=before,
             size=size + 1,
         )

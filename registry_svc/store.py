@@ -13,8 +13,9 @@ from typing import Any
 from kite import crash
 from kite.errors import Unavailable
 from kite.v1.cluster_pb2 import Cluster
-from kite.v1.operation_pb2 import Event, Operation
+from kite.v1.operation_pb2 import OPERATION_STATE_RUNNING, Event, Operation
 from registry_svc import leases, packing
+from registry_svc import spelling as sp
 from registry_svc.access import Access
 from registry_svc.documents import Kind
 from registry_svc.engine import Taken, may_have_happened, named
@@ -247,10 +248,22 @@ class Store(Access):
         return self.operation(operation.operation_id) or operation
 
     def operations(
-        self, user: str, milvus_name: str, *, before: tuple[int, str] | None, size: int
+        self,
+        user: str,
+        milvus_name: str,
+        *,
+        before: tuple[int, str] | None,
+        size: int,
+        running: str = "",
     ) -> list[Operation]:
-        """Newest first; `before` is start time and id of the last one seen."""
-        query: dict[str, object] = {"username": user}
+        """Newest first; `before` is start time and id of the last one seen.
+
+        `running` = only those of this type that are under way, of all users when `user` is empty.
+        """
+        query: dict[str, object] = {"username": user} if user else {}
+        if running:
+            state = packing.word(sp.OPERATION_STATES, OPERATION_STATE_RUNNING, "operation state")
+            query |= {"state": state, "type": running}
         if milvus_name:
             query["milvus-name"] = milvus_name
         if before:

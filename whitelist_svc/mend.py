@@ -6,14 +6,15 @@ nothing is harmed, because every act starts from a fresh look and is repeatable.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from kite.clock import Clock
 from kite.errors import CloudThrottled, Conflict, KiteError
 from kite.telemetry import logs
-from whitelist_svc import groups, rules, story
+from kite.v1 import operation_pb2
+from whitelist_svc import groups, rules, story, unfinished
 from whitelist_svc.apply import Hands, Pause
 from whitelist_svc.change import Applied, Key, strange
 from whitelist_svc.cluster import Cluster
@@ -87,16 +88,25 @@ class Mender:
         lease = max(_LEAST_LEASE, int(self._how.seconds * 2))
         if not await self._records.duty(DUTY, seconds=lease):
             return False
+        # First what runs, then EC2, then the wishes: what was wished by then is seen in force.
+        running = await self._running()
         standing = await self._ec2.of_install(self._how.install)
         clusters = await self._records.every()
         by_owner = {group.owner: group for group in standing if _is_whitelist(group)}
+        came: dict[str, KiteError | None] = {}
         for cluster in clusters:
             group = by_owner.get(Owner(self._how.install, cluster.cluster_id))
+            if group is not None or not cluster.wanted:
+                came[cluster.cluster_id] = None
             try:
                 await self._cluster(cluster, group)
                 self._waiting.pop(cluster.cluster_id, None)
             except KiteError as failed:
+                came[cluster.cluster_id] = failed
                 await self._stuck(cluster, failed)
+        without = {one.cluster_id for one in clusters} - came.keys()
+        ends = (one for one in running if one.cluster_id not in without)
+        await self._end(ends, came, {c.cluster_id for c in clusters if c.wanted})
         await self._bases(standing, alone=not clusters)
         await self._peers(standing)
         self._next_end_ms = rules.next_end_ms(
@@ -104,6 +114,34 @@ class Mender:
         )
         self._forget_all_but({cluster.cluster_id for cluster in clusters})
         return True
+
+    async def _running(self) -> tuple[operation_pb2.Operation, ...]:
+        try:
+            return await self._records.running()
+        except KiteError as failed:
+            _log.warning("no word of the changes that run", reason=failed.reason)
+            return ()
+
+    async def _end(
+        self,
+        running: Iterable[operation_pb2.Operation],
+        came: Mapping[str, KiteError | None],
+        wanted: Container[str],
+    ) -> None:
+        """Tell the end of changes whose process may be dead; whoever lives tells the same."""
+        for one in running:
+            now = self._clock.now_ms()
+            end = unfinished.ending(
+                wanted=one.cluster_id in wanted,
+                failed=came.get(one.cluster_id),
+                age_ms=now - one.started_at_ms,
+            )
+            if end is None:
+                continue
+            try:
+                await self._records.end(one, end.description, end.reason, now_ms=now)
+            except KiteError as failed:
+                _log.warning("the end of a change could not be told", reason=failed.reason)
 
     async def _stuck(self, cluster: Cluster, failed: KiteError) -> None:
         """Each reason is told once, until the list is in force."""

@@ -24,6 +24,9 @@ from whitelist_svc.story import Told
 
 _log = logs.get(__name__)
 _PAGE = 500
+CHANGE = "set-whitelist"
+_FAILED = operation_pb2.OPERATION_STATE_FAILED
+_SUCCEEDED = operation_pb2.OPERATION_STATE_SUCCEEDED
 USER, SERVICE = "user", "whitelist"  # who an event of the story comes from
 
 
@@ -43,8 +46,7 @@ class Done:
     def state(self) -> operation_pb2.OperationState.ValueType:
         if not self.ended_at_ms:
             return operation_pb2.OPERATION_STATE_RUNNING
-        failed = operation_pb2.OPERATION_STATE_FAILED
-        return failed if self.reason else operation_pb2.OPERATION_STATE_SUCCEEDED
+        return _FAILED if self.reason else _SUCCEEDED
 
 
 class Records:
@@ -127,6 +129,33 @@ class Records:
             return False
         return True
 
+    async def running(self) -> tuple[operation_pb2.Operation, ...]:
+        """Changes of all users that have not ended, by whichever process they were begun."""
+        found: list[operation_pb2.Operation] = []
+        token = ""
+        while True:
+            answer = await self._operations.ListOperations(
+                operation_pb2.ListOperationsRequest(
+                    running=CHANGE, page_size=_PAGE, page_token=token
+                )
+            )
+            found += answer.operations
+            token = answer.next_page_token
+            if not token:
+                return tuple(found)
+
+    async def end(
+        self, begun: operation_pb2.Operation, description: str, reason: str, *, now_ms: int
+    ) -> None:
+        """End a change that another process began; an end that is stored already stays."""
+        over = operation_pb2.Operation()
+        over.CopyFrom(begun)
+        over.state, over.progress = _FAILED if reason else _SUCCEEDED, 100
+        over.reason, over.description, over.ended_at_ms = reason, description, now_ms
+        for step in over.steps:
+            step.state, step.description, step.ended_at_ms = over.state, description, now_ms
+        await self._operations.RecordOperation(operation_pb2.RecordOperationRequest(operation=over))
+
     async def record(self, done: Done) -> operation_pb2.Operation:
         answer = await self._operations.RecordOperation(
             operation_pb2.RecordOperationRequest(operation=operation(done))
@@ -169,7 +198,7 @@ def operation(done: Done) -> operation_pb2.Operation:
     )
     return operation_pb2.Operation(
         operation_id=done.operation_id,
-        type="set-whitelist",
+        type=CHANGE,
         user=done.cluster.user,
         milvus_name=done.cluster.milvus_name,
         cluster_id=done.cluster.cluster_id,

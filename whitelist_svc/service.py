@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kite import crash
 from kite.clock import Clock
 from kite.errors import CloudThrottled, Conflict, Internal, KiteError, NotFound, Unavailable
 from kite.telemetry import logs
@@ -16,6 +17,7 @@ from whitelist_svc.apply import Pause
 from whitelist_svc.change import Held
 from whitelist_svc.cluster import Cluster
 from whitelist_svc.follow import Follower, InForce, Locks
+from whitelist_svc.looks import Looks
 from whitelist_svc.records import SERVICE, Done, Records, cluster_deleting, operation
 from whitelist_svc.report import Line, State
 from whitelist_svc.rules import Accepted, Policy, Wished
@@ -98,6 +100,7 @@ class Whitelists:
         self._patience = patience
         self._look = look
         self._pause = pause
+        self._looks = Looks(follower)
         self._first = Locks()
         self._applying: dict[asyncio.Task[Answer], _Change] = {}
 
@@ -116,7 +119,7 @@ class Whitelists:
         held: Sequence[Held] | None = None
         try:
             async with asyncio.timeout(self._look):
-                held = await self._follower.look(cluster) or ()
+                held = await self._looks.at(cluster) or ()
         except (Unavailable, CloudThrottled, TimeoutError):
             _log.info("EC2 did not tell what is in force", cluster=cluster.cluster_id)
         return self._lines(cluster, held), cluster.revision
@@ -221,6 +224,7 @@ class Whitelists:
 
     async def settle(self) -> None:
         """Wait for changes whose callers were answered before they ended."""
+        await self._looks.settle()
         await asyncio.gather(*self._applying, return_exceptions=True)
 
     async def _store(self, before: Cluster, accepted: Accepted, ask: Ask) -> tuple[Cluster, bool]:
@@ -253,6 +257,7 @@ class Whitelists:
         after = _APPLYING
         try:
             if change.ours:
+                crash.point("before-undo")
                 await self._records.wish(
                     change.stored,
                     change.before.entries,
@@ -260,6 +265,7 @@ class Whitelists:
                     origin=SERVICE,
                 )
                 after = _RESTORING
+                crash.point("after-undo")
                 await self._follower.follow(change.stored)
                 after = _RESTORED
         except KiteError as again:

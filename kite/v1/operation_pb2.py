@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17kite/v1/operation.proto\x12\x07kite.v1\"}\n\x04Step\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.kite.v1.OperationState\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x15\n\rstarted_at_ms\x18\x04 \x01(\x03\x12\x13\n\x0b\x65nded_at_ms\x18\x05 \x01(\x03\"\xa3\x02\n\tOperation\x12\x14\n\x0coperation_id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0c\n\x04user\x18\x03 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x04 \x01(\t\x12\x12\n\ncluster_id\x18\x05 \x01(\t\x12&\n\x05state\x18\x06 \x01(\x0e\x32\x17.kite.v1.OperationState\x12\x10\n\x08progress\x18\x07 \x01(\x05\x12\x1c\n\x05steps\x18\x08 \x03(\x0b\x32\r.kite.v1.Step\x12\x0e\n\x06reason\x18\t \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\n \x01(\t\x12\x12\n\nrequest_id\x18\x0b \x01(\t\x12\x15\n\rstarted_at_ms\x18\x0c \x01(\x03\x12\x13\n\x0b\x65nded_at_ms\x18\r \x01(\x03\"\xcb\x01\n\x05\x45vent\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x03\x12\r\n\x05\x61t_ms\x18\x03 \x01(\x03\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x0e\n\x06origin\x18\x06 \x01(\t\x12,\n\x07\x64\x65tails\x18\x07 \x03(\x0b\x32\x1b.kite.v1.Event.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"9\n\x13GetOperationRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x14\n\x0coperation_id\x18\x02 \x01(\t\"=\n\x14GetOperationResponse\x12%\n\toperation\x18\x01 \x01(\x0b\x32\x12.kite.v1.Operation\";\n\x15WatchOperationRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x14\n\x0coperation_id\x18\x02 \x01(\t\"?\n\x16WatchOperationResponse\x12%\n\toperation\x18\x01 \x01(\x0b\x32\x12.kite.v1.Operation\"a\n\x15ListOperationsRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"Y\n\x16ListOperationsResponse\x12&\n\noperations\x18\x01 \x03(\x0b\x32\x12.kite.v1.Operation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x16RecordOperationRequest\x12%\n\toperation\x18\x01 \x01(\x0b\x32\x12.kite.v1.Operation\"@\n\x17RecordOperationResponse\x12%\n\toperation\x18\x01 \x01(\x0b\x32\x12.kite.v1.Operation\"_\n\x11ListEventsRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x02 \x01(\t\x12\x14\n\x0c\x61\x66ter_number\x18\x03 \x01(\x03\x12\x11\n\tpage_size\x18\x04 \x01(\x05\"4\n\x12ListEventsResponse\x12\x1e\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x0e.kite.v1.Event\"I\n\x13\x41ppendEventsRequest\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x1e\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x0e.kite.v1.Event\"\x16\n\x14\x41ppendEventsResponse*\xc5\x01\n\x0eOperationState\x12\x1f\n\x1bOPERATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17OPERATION_STATE_PENDING\x10\x01\x12\x1b\n\x17OPERATION_STATE_RUNNING\x10\x02\x12\x1d\n\x19OPERATION_STATE_SUCCEEDED\x10\x03\x12\x1a\n\x16OPERATION_STATE_FAILED\x10\x04\x12\x1d\n\x19OPERATION_STATE_CANCELLED\x10\x05\x32\x8a\x04\n\x10OperationService\x12P\n\x0cGetOperation\x12\x1c.kite.v1.GetOperationRequest\x1a\x1d.kite.v1.GetOperationResponse\"\x03\x90\x02\x01\x12X\n\x0eWatchOperation\x12\x1e.kite.v1.WatchOperationRequest\x1a\x1f.kite.v1.WatchOperationResponse\"\x03\x90\x02\x01\x30\x01\x12V\n\x0eListOperations\x12\x1e.kite.v1.ListOperationsRequest\x1a\x1f.kite.v1.ListOperationsResponse\"\x03\x90\x02\x01\x12Y\n\x0fRecordOperation\x12\x1f.kite.v1.RecordOperationRequest\x1a .kite.v1.RecordOperationResponse\"\x03\x90\x02\x02\x12J\n\nListEvents\x12\x1a.kite.v1.ListEventsRequest\x1a\x1b.kite.v1.ListEventsResponse\"\x03\x90\x02\x01\x12K\n\x0c\x41ppendEvents\x12\x1c.kite.v1.AppendEventsRequest\x1a\x1d.kite.v1.AppendEventsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17kite/v1/operation.proto\x12\x07kite.v1\"}\n\x04Step\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.kite.v1.OperationState\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x15\n\rstarted_at_ms\x18\x04 \x01(\x03\x12\x13\n\x0b\x65nded_at_ms\x18\x05 \x01(\x03\"\xa3\x02\n\tOperation\x12\x14\n\x0coperation_id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0c\n\x04user\x18\x03 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x04 \x01(\t\x12\x12\n\ncluster_id\x18\x05 \x01(\t\x12&\n\x05state\x18\x06 \x01(\x0e\x32\x17.kite.v1.OperationState\x12\x10\n\x08progress\x18\x07 \x01(\x05\x12\x1c\n\x05steps\x18\x08 \x03(\x0b\x32\r.kite.v1.Step\x12\x0e\n\x06reason\x18\t \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\n \x01(\t\x12\x12\n\nrequest_id\x18\x0b \x01(\t\x12\x15\n\rstarted_at_ms\x18\x0c \x01(\x03\x12\x13\n\x0b\x65nded_at_ms\x18\r \x01(\x03\"\xcb\x01\n\x05\x45vent\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x03\x12\r\n\x05\x61t_ms\x18\x03 \x01(\x03\x12\x0c\n\x04type\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12\x0e\n\x06origin\x18\x06 \x01(\t\x12,\n\x07\x64\x65tails\x18\x07 \x03(\x0b\x32\x1b.kite.v1.Event.DetailsEntry\x1a.\n\x0c\x44\x65tailsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"9\n\x13GetOperationRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x14\n\x0coperation_id\x18\x02 \x01(\t\"=\n\x14GetOperationResponse\x12%\n\toperation\x18\x01 \x01(\x0b\x32\x12.kite.v1.Operation\";\n\x15WatchOperationRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x14\n\x0coperation_id\x18\x02 \x01(\t\"?\n\x16WatchOperationResponse\x12%\n\toperation\x18\x01 \x01(\x0b\x32\x12.kite.v1.Operation\"r\n\x15ListOperationsRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x0f\n\x07running\x18\x05 \x01(\t\"Y\n\x16ListOperationsResponse\x12&\n\noperations\x18\x01 \x03(\x0b\x32\x12.kite.v1.Operation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"?\n\x16RecordOperationRequest\x12%\n\toperation\x18\x01 \x01(\x0b\x32\x12.kite.v1.Operation\"@\n\x17RecordOperationResponse\x12%\n\toperation\x18\x01 \x01(\x0b\x32\x12.kite.v1.Operation\"_\n\x11ListEventsRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x02 \x01(\t\x12\x14\n\x0c\x61\x66ter_number\x18\x03 \x01(\x03\x12\x11\n\tpage_size\x18\x04 \x01(\x05\"4\n\x12ListEventsResponse\x12\x1e\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x0e.kite.v1.Event\"I\n\x13\x41ppendEventsRequest\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\x1e\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x0e.kite.v1.Event\"\x16\n\x14\x41ppendEventsResponse*\xc5\x01\n\x0eOperationState\x12\x1f\n\x1bOPERATION_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17OPERATION_STATE_PENDING\x10\x01\x12\x1b\n\x17OPERATION_STATE_RUNNING\x10\x02\x12\x1d\n\x19OPERATION_STATE_SUCCEEDED\x10\x03\x12\x1a\n\x16OPERATION_STATE_FAILED\x10\x04\x12\x1d\n\x19OPERATION_STATE_CANCELLED\x10\x05\x32\x8a\x04\n\x10OperationService\x12P\n\x0cGetOperation\x12\x1c.kite.v1.GetOperationRequest\x1a\x1d.kite.v1.GetOperationResponse\"\x03\x90\x02\x01\x12X\n\x0eWatchOperation\x12\x1e.kite.v1.WatchOperationRequest\x1a\x1f.kite.v1.WatchOperationResponse\"\x03\x90\x02\x01\x30\x01\x12V\n\x0eListOperations\x12\x1e.kite.v1.ListOperationsRequest\x1a\x1f.kite.v1.ListOperationsResponse\"\x03\x90\x02\x01\x12Y\n\x0fRecordOperation\x12\x1f.kite.v1.RecordOperationRequest\x1a .kite.v1.RecordOperationResponse\"\x03\x90\x02\x02\x12J\n\nListEvents\x12\x1a.kite.v1.ListEventsRequest\x1a\x1b.kite.v1.ListEventsResponse\"\x03\x90\x02\x01\x12K\n\x0c\x41ppendEvents\x12\x1c.kite.v1.AppendEventsRequest\x1a\x1d.kite.v1.AppendEventsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,8 +43,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OPERATIONSERVICE'].methods_by_name['RecordOperation']._serialized_options = b'\220\002\002'
   _globals['_OPERATIONSERVICE'].methods_by_name['ListEvents']._loaded_options = None
   _globals['_OPERATIONSERVICE'].methods_by_name['ListEvents']._serialized_options = b'\220\002\001'
-  _globals['_OPERATIONSTATE']._serialized_start=1483
-  _globals['_OPERATIONSTATE']._serialized_end=1680
+  _globals['_OPERATIONSTATE']._serialized_start=1500
+  _globals['_OPERATIONSTATE']._serialized_end=1697
   _globals['_STEP']._serialized_start=36
   _globals['_STEP']._serialized_end=161
   _globals['_OPERATION']._serialized_start=164
@@ -62,21 +62,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHOPERATIONRESPONSE']._serialized_start=846
   _globals['_WATCHOPERATIONRESPONSE']._serialized_end=909
   _globals['_LISTOPERATIONSREQUEST']._serialized_start=911
-  _globals['_LISTOPERATIONSREQUEST']._serialized_end=1008
-  _globals['_LISTOPERATIONSRESPONSE']._serialized_start=1010
-  _globals['_LISTOPERATIONSRESPONSE']._serialized_end=1099
-  _globals['_RECORDOPERATIONREQUEST']._serialized_start=1101
-  _globals['_RECORDOPERATIONREQUEST']._serialized_end=1164
-  _globals['_RECORDOPERATIONRESPONSE']._serialized_start=1166
-  _globals['_RECORDOPERATIONRESPONSE']._serialized_end=1230
-  _globals['_LISTEVENTSREQUEST']._serialized_start=1232
-  _globals['_LISTEVENTSREQUEST']._serialized_end=1327
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=1329
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=1381
-  _globals['_APPENDEVENTSREQUEST']._serialized_start=1383
-  _globals['_APPENDEVENTSREQUEST']._serialized_end=1456
-  _globals['_APPENDEVENTSRESPONSE']._serialized_start=1458
-  _globals['_APPENDEVENTSRESPONSE']._serialized_end=1480
-  _globals['_OPERATIONSERVICE']._serialized_start=1683
-  _globals['_OPERATIONSERVICE']._serialized_end=2205
+  _globals['_LISTOPERATIONSREQUEST']._serialized_end=1025
+  _globals['_LISTOPERATIONSRESPONSE']._serialized_start=1027
+  _globals['_LISTOPERATIONSRESPONSE']._serialized_end=1116
+  _globals['_RECORDOPERATIONREQUEST']._serialized_start=1118
+  _globals['_RECORDOPERATIONREQUEST']._serialized_end=1181
+  _globals['_RECORDOPERATIONRESPONSE']._serialized_start=1183
+  _globals['_RECORDOPERATIONRESPONSE']._serialized_end=1247
+  _globals['_LISTEVENTSREQUEST']._serialized_start=1249
+  _globals['_LISTEVENTSREQUEST']._serialized_end=1344
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=1346
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=1398
+  _globals['_APPENDEVENTSREQUEST']._serialized_start=1400
+  _globals['_APPENDEVENTSREQUEST']._serialized_end=1473
+  _globals['_APPENDEVENTSRESPONSE']._serialized_start=1475
+  _globals['_APPENDEVENTSRESPONSE']._serialized_end=1497
+  _globals['_OPERATIONSERVICE']._serialized_start=1700
+  _globals['_OPERATIONSERVICE']._serialized_end=2222
 # @@protoc_insertion_point(module_scope)

@@ -286,11 +286,15 @@ class ListOperationsRequest(_message.Message):
     MILVUS_NAME_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    RUNNING_FIELD_NUMBER: _builtins.int
     user: _builtins.str
+    """Empty = of all users (internal callers; `running` only)."""
     milvus_name: _builtins.str
     """Empty = all clusters of the user."""
     page_size: _builtins.int
     page_token: _builtins.str
+    running: _builtins.str
+    """Only those of this type that are under way; empty = all."""
     def __init__(
         self,
         *,
@@ -298,10 +302,11 @@ class ListOperationsRequest(_message.Message):
         milvus_name: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        running: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["milvus_name", b"milvus_name", "page_size", b"page_size", "page_token", b"page_token", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["milvus_name", b"milvus_name", "page_size", b"page_size", "page_token", b"page_token", "running", b"running", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

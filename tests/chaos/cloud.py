@@ -42,11 +42,11 @@ class Cloud:
 
 
 @contextmanager
-def running(folder):
+def running(folder, module="tests.chaos.ec2", *arguments):
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "ec2.log").open("a") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.ec2"],
+            [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 import threading
+import time
 from ipaddress import IPv4Network
 
 from localcloud.strict.inproc import client
@@ -43,11 +44,12 @@ def lay(api):
     }
 
 
-def main():
+def main(clock=time.time):
+    """`clock` is that of this EC2: what it lets ripen, and the date of its answers."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    api = Ec2Api(listen=[("127.0.0.1", 0)], public_pool=POOL, knobs=KNOBS)
+    api = Ec2Api(listen=[("127.0.0.1", 0)], public_pool=POOL, knobs=KNOBS, clock=clock)
     api.start()
     try:
         sys.stdout.write(json.dumps(lay(api)) + "\n")

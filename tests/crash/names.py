@@ -13,6 +13,7 @@ from pathlib import Path
 
 from google.protobuf.descriptor_pb2 import MethodOptions
 
+from kite.sweep import Kind
 from kite.v1 import (
     adoption_pb2,
     controller_pb2,
@@ -33,6 +34,7 @@ FOLDERS = {
 PREFIXES = {
     "kite/rpc/client.py": {"after-answer-"},
     "kite/rpc/interceptors.py": {"before-reply-"},
+    "kite/sweeping.py": {"before-sweep-", "after-sweep-"},
     "provisioner/ec2/client.py": {"before-", "after-"},
     "whitelist_svc/session.py": {"after-"},
 }
@@ -40,6 +42,11 @@ PREFIXES = {
 NEVER_CALLED = {"CreateTags"}
 """Permissions without a call: tags are given in the call that makes the thing."""
 SIDES = ("before", "after")
+SWEPT = {
+    "provisioner": (Kind.INSTANCE, Kind.VOLUME, Kind.ADDRESS),
+    "whitelist": (Kind.GROUP,),
+}
+"""What each service's sweep removes."""
 PROTOS = (
     *(adoption_pb2, controller_pb2, operation_pb2, provisioner_pb2),
     *(registry_pb2, sweep_pb2, whitelist_pb2),
@@ -62,6 +69,8 @@ def expanded():
         if service == "whitelist":
             used = names(trees, {snake(action): action for action in actions})
             found[service] |= {f"after-{action}" for action in used}
+    for service, kinds in SWEPT.items():
+        found[service] |= {f"{side}-sweep-{kind}" for kind in kinds for side in SIDES}
     return dict(found)
 
 

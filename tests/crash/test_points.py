@@ -10,12 +10,15 @@ import re
 import pytest
 
 from kite.crash import POINTS
+from kite.sweep import Kind
+from tests.crash import test_renewals_killed, test_sweeps_killed, test_undoing_killed
 from tests.crash.names import (
     FOLDERS,
     NEVER_CALLED,
     PREFIXES,
     PROTOS,
     ROOT,
+    SWEPT,
     expanded,
     places,
     writing_actions,
@@ -115,15 +118,26 @@ def test_a_death_between_two_effects_changes_nothing(world, undisturbed, service
     assert story.shape == undisturbed
 
 
+ELSEWHERE = (test_sweeps_killed.POINTS, test_undoing_killed.POINTS, test_renewals_killed.POINTS)
+"""Places that a story without trouble does not come to."""
+
+
 def test_every_named_place_has_its_story():
-    assert {service: tuple(points) for service, points in STEPS.items()} == dict(POINTS)
+    told = {service: set(points) for service, points in STEPS.items()}
+    for others in ELSEWHERE:
+        for service, points in others.items():
+            assert told[service].isdisjoint(points)
+            told[service] |= set(points)
+    assert told == {service: set(points) for service, points in POINTS.items()}
 
 
-LEASE = "it only lengthens a lease; whoever starts again asks anew, or the lease runs out"
+def test_what_is_swept_is_every_kind():
+    assert sorted(kind for kinds in SWEPT.values() for kind in kinds) == sorted(Kind)
+
+
 TOLD = "a line of the story is all that is written; it is told after the effect it tells of"
 SAME_AS = {
     "registry": {
-        "before-reply-Renew": ("after-journal", "nothing lies between but the answer"),
         "before-reply-ClaimDuty": ("after-journal", "nothing lies between but the answer"),
         "before-reply-AppendEvents": ("after-journal", "nothing lies between but the answer"),
         "before-reply-AdoptClusters": (
@@ -137,7 +151,6 @@ SAME_AS = {
             "after-commit",
             "the answer is unpacked in between, no more; so after-reserve, -settle and -gone",
         ),
-        "after-answer-Renew": ("after-see", LEASE),
         "after-answer-ClaimDuty": ("after-claim", "a lease is held, nothing is done under it yet"),
         "after-answer-AppendEvents": ("after-ReleaseAddress", f"of a sweep: {TOLD}"),
         "before-reply-Nudge": ("after-claim", "nothing is written: the loop claims sooner"),

@@ -21,6 +21,8 @@ from kite.v1 import (
     whitelist_pb2,
     whitelist_pb2_grpc,
 )
+from localcloud.strict.faults import Fault
+from localcloud.strict.faults import Kind as FaultKind
 from registry_svc.app import assemble
 from registry_svc.settings import Settings as RegistrySettings
 from registry_svc.store import open_store
@@ -218,3 +220,100 @@ async def test_nobody_else_is_named(beside):
             registry_pb2.SetWhitelistRequest(user="alice", milvus_name="cats", origin="the king")
         )
     assert (caught.value.reason, caught.value.field) == ("INVALID_ORIGIN", "/origin")
+
+
+async def begun(beside, number=1, **more):
+    """A change whose process died after its user was answered."""
+    change = operation_pb2.Operation(
+        operation_id=f"op-{number}",
+        type="set-whitelist",
+        user="alice",
+        milvus_name="cats",
+        cluster_id=beside.cluster_id,
+        state=operation_pb2.OPERATION_STATE_RUNNING,
+        steps=[operation_pb2.Step(name="apply", state=operation_pb2.OPERATION_STATE_RUNNING)],
+        **{"started_at_ms": 1, **more},
+    )
+    await beside.operations.RecordOperation(operation_pb2.RecordOperationRequest(operation=change))
+    return change.operation_id
+
+
+async def ended(beside, operation_id):
+    request = operation_pb2.GetOperationRequest(user="alice", operation_id=operation_id)
+    found = (await beside.operations.GetOperation(request)).operation
+    return operation_pb2.OperationState.Name(found.state).removeprefix("OPERATION_STATE_"), found
+
+
+async def test_a_change_whose_process_died_ends_when_its_list_is_in_force(beside):
+    await beside.ensure()
+    await beside.set(A)
+    late = await begun(beside)
+    await beside.mender.turn()
+    state, told = await ended(beside, late)
+    assert (state, told.progress, told.reason) == ("SUCCEEDED", 100, "")
+    assert told.ended_at_ms
+    assert told.steps[0].state == told.state
+
+
+async def test_a_change_whose_process_died_is_applied_and_ends(beside):
+    group = (await beside.ensure())["whitelist"]
+    rule = cluster_pb2.Rule(source_ip=f"{B}/32", port_type=cluster_pb2.PORT_TYPE_MILVUS)
+    await beside.registry.SetWhitelist(
+        registry_pb2.SetWhitelistRequest(user="alice", milvus_name="cats", rules=[rule])
+    )
+    late = await begun(beside)
+    await beside.mender.turn()
+    assert beside.in_force(group) == {B}
+    assert (await ended(beside, late))[0] == "SUCCEEDED"
+
+
+async def test_a_change_without_a_group_runs_on_until_there_is_one(beside):
+    await beside.set(A)
+    late = await begun(beside)
+    await beside.mender.turn()
+    assert (await ended(beside, late))[0] == "RUNNING"
+    group = (await beside.ensure())["whitelist"]
+    await beside.mender.turn()
+    assert beside.in_force(group) == {A}
+    assert (await ended(beside, late))[0] == "SUCCEEDED"
+
+
+async def test_a_change_that_ec2_refuses_ends_so_and_one_that_is_throttled_runs_on(
+    beside, strict_ec2
+):
+    await beside.ensure()
+    rule = cluster_pb2.Rule(source_ip=f"{B}/32", port_type=cluster_pb2.PORT_TYPE_MILVUS)
+    await beside.registry.SetWhitelist(
+        registry_pb2.SetWhitelistRequest(user="alice", milvus_name="cats", rules=[rule])
+    )
+    late = await begun(beside)
+    young = await begun(beside, 2, started_at_ms=SystemClock().now_ms())
+    refused = Fault(
+        FaultKind.ERROR,
+        action="AuthorizeSecurityGroupIngress",
+        code="UnauthorizedOperation",
+        status=403,
+        times=0,
+    )
+    strict_ec2.api.faults.add(refused)
+    await beside.mender.turn()
+    state, told = await ended(beside, late)
+    assert state == "FAILED"
+    assert told.reason
+    assert "goes on applying" in told.description
+    assert (await ended(beside, young))[0] == "RUNNING"
+    strict_ec2.api.faults.clear()
+    await beside.mender.turn()
+    assert (await ended(beside, young))[0] == "SUCCEEDED"
+    assert (await ended(beside, late))[0] == "FAILED"  # the first end stays
+
+
+async def test_a_change_of_a_cluster_that_went_ends_with_it(beside):
+    await beside.set(A)
+    late = await begun(beside)
+    await beside.registry.DeleteCluster(
+        registry_pb2.DeleteClusterRequest(user="alice", milvus_name="cats")
+    )
+    await beside.mender.turn()
+    state, told = await ended(beside, late)
+    assert (state, told.reason) == ("FAILED", "CLUSTER_DELETING")

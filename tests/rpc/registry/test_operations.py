@@ -129,3 +129,27 @@ async def test_events_of_nothing(registry):
     with pytest.raises(NotFound) as caught:
         await registry.operation("op-none")
     assert caught.value.reason == "NO_SUCH_OPERATION"
+
+
+async def test_what_runs_is_listed_over_all_users_for_internal_callers(registry):
+    """Whoever ends what a dead process began finds it so, page after page."""
+    running, over = ops.OPERATION_STATE_RUNNING, ops.OPERATION_STATE_SUCCEEDED
+    for number, (user, state) in enumerate((("a", running), ("b", running), ("b", over))):
+        change = ops.Operation(
+            operation_id=f"op-{number}", type="set-whitelist", user=user, state=state
+        )
+        change.started_at_ms = number
+        await registry.operations.RecordOperation(ops.RecordOperationRequest(operation=change))
+    found, token = [], ""
+    while True:
+        request = ops.ListOperationsRequest(running="set-whitelist", page_size=1, page_token=token)
+        answer = await registry.operations.ListOperations(request)
+        found += [one.operation_id for one in answer.operations]
+        token = answer.next_page_token
+        if not token:
+            break
+    assert found == ["op-1", "op-0"]
+    of_one = ops.ListOperationsRequest(user="a", running="set-whitelist")
+    assert len((await registry.operations.ListOperations(of_one)).operations) == 1
+    other = ops.ListOperationsRequest(running="create-cluster")
+    assert len((await registry.operations.ListOperations(other)).operations) == 0

@@ -111,6 +111,13 @@ class FakeRegistry(
         self.operations.append(request.operation)
         return operation_pb2.RecordOperationResponse(operation=request.operation)
 
+    async def ListOperations(self, request: Any, context: Any) -> Any:
+        self._enter("ListOperations")
+        latest = {one.operation_id: one for one in self.operations}.values()
+        runs = operation_pb2.OPERATION_STATE_RUNNING
+        found = [one for one in latest if one.state == runs and one.type == request.running]
+        return operation_pb2.ListOperationsResponse(operations=found)
+
     async def AppendEvents(self, request: Any, context: Any) -> Any:
         self._enter("AppendEvents")
         self.events += request.events
