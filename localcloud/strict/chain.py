@@ -27,6 +27,7 @@ from localcloud.strict.rules import (
     subnets,
     tags,
     throttling,
+    times,
     tokens,
     unsimulated,
     visibility,
@@ -100,6 +101,7 @@ _ORDER: tuple[Callable[[], Rule], ...] = (
     interfaces.TerminatedIsBare,
     interfaces.InstanceGroups,
     addresses.PublicNames,
+    times.OneClock,
     lifetimes.InstanceLifetimes,
     addresses.AddressesOutlive,
 )

@@ -26,8 +26,8 @@ HOUR = 3600.0
 
 @pytest.fixture(autouse=True)
 def clock(house):
-    """EC2's clock; it begins at the time of this machine, by which moto tells ages."""
-    house.strict.clock.now = time.time() + 6 * 60
+    """EC2's clock; it begins at the time of this machine."""
+    house.strict.clock.now = time.time()
     return house.strict.clock
 
 
@@ -42,8 +42,8 @@ def marks(house, cluster_id, slot=0, attempt=7, install="test"):
     return tags.pack(tags.node_tags(owner, user="alice", milvus_name="cats", role="master"))
 
 
-def launch(house, cluster_id, *, slot=0, attempt=7, install="test", **more):
-    """A machine as a provisioner launches it that went on after its time was over."""
+def launch(house, cluster_id, *, slot=0, attempt=7, install="test", minutes=6, **more):
+    """A machine as a provisioner launched it that went on after its time was over: so long ago."""
     owned = marks(house, cluster_id, slot, attempt, install)
     asked = {
         "ImageId": house.settings.provisioner_image_id,
@@ -53,6 +53,7 @@ def launch(house, cluster_id, *, slot=0, attempt=7, install="test", **more):
         "TagSpecifications": [{"ResourceType": "instance", "Tags": owned}],
     }
     found = house.ec2.run_instances(MinCount=1, MaxCount=1, **(asked | more))
+    house.strict.clock.advance(minutes * 60)
     return found["Instances"][0]["InstanceId"]
 
 
@@ -185,9 +186,8 @@ async def test_the_young_are_safe_whatever_the_local_clock_says(house, clock):
             return super().now_ms() + 10 * MINUTE_MS
 
     house.provisioner.loop._clock = house.provisioner.ec2._clock = Off()
-    extra = launch(house, cluster_id)
+    extra = launch(house, cluster_id, minutes=0)
     sweeper = house.provisioner.sweeper
-    clock.now = time.time()
     for _ in range(3):
         clock.advance(90)
         (found,) = (await sweeper.turn()).findings
