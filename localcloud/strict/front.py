@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from localcloud.strict.call import Call, Refusal, Reply
 from localcloud.strict.calls import CallLog
@@ -87,6 +88,7 @@ class StrictFront(PlainFront):
         self._calls = calls
         self._control = control
         self._pause = threading.Event()
+        self._at_work, self._quiet = 0, threading.Condition()
         self.enforce: Callable[[], None] = lambda: None
         """Called after a change of rules, before it is answered."""
 
@@ -96,6 +98,21 @@ class StrictFront(PlainFront):
         return super().answer(incoming)
 
     def _serve(self, call: Call) -> Reply:
+        with self._counted():
+            return self._noted(call)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._quiet:
+            self._at_work += 1
+        try:
+            yield
+        finally:
+            with self._quiet:
+                self._at_work -= 1
+                self._quiet.notify_all()
+
+    def _noted(self, call: Call) -> Reply:
         code = "dropped"
         try:
             reply = self._with_faults(call)
@@ -161,3 +178,10 @@ class StrictFront(PlainFront):
     def stop(self) -> None:
         """End every wait of a delay at once."""
         self._pause.set()
+
+    def finish(self, *, seconds: float = 30.0) -> None:
+        """Let calls that are in work end now, also delayed ones; wait no longer than `seconds`."""
+        self._pause.set()
+        with self._quiet:
+            self._quiet.wait_for(lambda: self._at_work == 0, seconds)
+        self._pause.clear()

@@ -219,8 +219,13 @@ class Ec2Api:
         self._front.enforce = enforce
 
     def reset(self) -> None:
-        """Start from an empty cloud: no resources, faults, calls or tokens; knobs as at first."""
+        """Start from an empty cloud: no resources, faults, calls or tokens; knobs as at first.
+
+        Calls that somebody gave up waiting for end before, so that none is met afterwards.
+        """
         self.faults.clear()
+        if self._front is not None:
+            self._front.finish()
         self.calls.clear()
         with self._need().lock:
             self._need().reset()

@@ -1,6 +1,5 @@
 import json
 import threading
-import time
 import urllib.error
 import urllib.request
 
@@ -67,10 +66,16 @@ def test_a_reply_slower_than_the_client_waits_has_its_effect(strict_ec2):
         launch(hasty, ClientToken="t")
     made = launch(ec2, ClientToken="t")["InstanceId"]
     assert [one["InstanceId"] for one in instances(ec2)] == [made]
-    strict_ec2.api._front._pause.set()
-    while strict_ec2.api.calls.count("RunInstances") < 2:  # else it would be the next test's
-        time.sleep(0.01)
-    strict_ec2.api._front._pause.clear()
+
+
+def test_a_call_that_nobody_waits_for_is_not_met_by_the_next_test(strict_ec2):
+    strict_ec2.api.faults.add(Fault(Kind.DELAY_REPLY, action="RunInstances", seconds=60))
+    with pytest.raises(ReadTimeoutError):
+        launch(strict_ec2.client(read_timeout=0.2))
+    assert strict_ec2.api.calls.count("RunInstances") == 0  # it is noted when it ends
+    strict_ec2.api.reset()
+    assert strict_ec2.api._front._at_work == 0
+    assert (strict_ec2.api.calls.count(), instances(strict_ec2.client())) == (0, [])
 
 
 def test_a_delay_does_not_hold_up_others(strict_ec2):
