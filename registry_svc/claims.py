@@ -28,7 +28,6 @@ class Commit:
     status: pb.ClusterStatus | None = None
     operation: Operation | None = None
     events: tuple[Event, ...] = ()
-    due_at_ms: int = 0
     release: bool = False
     gone: bool = False
     due_in_ms: int = 0
@@ -151,7 +150,7 @@ class Claims:
             lease=_lease_after(record, commit),
             due_at_ms=leases.next_due(
                 record.lease,
-                wished_ms=now + commit.due_in_ms if commit.due_in_ms else commit.due_at_ms,
+                wished_ms=now + commit.due_in_ms if commit.due_in_ms else 0,
                 now_ms=now,
                 generation=record.cluster.generation,
             ),

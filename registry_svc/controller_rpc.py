@@ -87,7 +87,6 @@ def commit_of(request: pb.CommitRequest) -> Commit:
         status=request.status if request.HasField("status") else None,
         operation=request.operation if request.HasField("operation") else None,
         events=tuple(request.events),
-        due_at_ms=request.due_at_ms,
         release=request.release,
         gone=request.gone,
         due_in_ms=request.due_in_ms,

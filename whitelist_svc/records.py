@@ -98,7 +98,6 @@ class Records:
         cluster: Cluster,
         entries: Sequence[Entry],
         *,
-        request_id: str = "",
         origin: str = USER,
     ) -> Cluster:
         """Replace the wish, if it still has the revision of `cluster`; `origin` wishes it.
@@ -111,7 +110,6 @@ class Records:
             milvus_name=cluster.milvus_name,
             rules=map(packing.rule, entries),
             expected_revision=cluster.revision,
-            request_id=request_id,
             origin=origin,
         )
         try:

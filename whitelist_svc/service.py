@@ -235,13 +235,13 @@ class Whitelists:
             return before, False
         try:
             if before.revision:
-                return await self._wish(before, accepted, ask), True
+                return await self._records.wish(before, accepted.entries), True
             # Revision 0 means "any" to the registry: it cannot tell two first lists apart.
             async with self._first.of(before.cluster_id):
                 now = await self._records.of_user(ask.user, ask.milvus_name)
                 if now.revision:
                     raise _changed(now.revision, 0)
-                return await self._wish(before, accepted, ask), True
+                return await self._records.wish(before, accepted.entries), True
         except Conflict:
             # Somebody was faster; the same list twice at once is no conflict.
             now = await self._records.of_user(ask.user, ask.milvus_name)
@@ -249,21 +249,13 @@ class Whitelists:
                 raise
             return now, False
 
-    async def _wish(self, before: Cluster, accepted: Accepted, ask: Ask) -> Cluster:
-        return await self._records.wish(before, accepted.entries, request_id=ask.request_id)
-
     async def _undo(self, change: _Change, failed: KiteError) -> KiteError:
         """After a failure: the list before becomes the wish again, in force if possible."""
         after = _APPLYING
         try:
             if change.ours:
                 crash.point("before-undo")
-                await self._records.wish(
-                    change.stored,
-                    change.before.entries,
-                    request_id=change.ask.request_id,
-                    origin=SERVICE,
-                )
+                await self._records.wish(change.stored, change.before.entries, origin=SERVICE)
                 after = _RESTORING
                 crash.point("after-undo")
                 await self._follower.follow(change.stored)

@@ -217,7 +217,6 @@ class CommitRequest(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     OPERATION_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
-    DUE_AT_MS_FIELD_NUMBER: _builtins.int
     RELEASE_FIELD_NUMBER: _builtins.int
     GONE_FIELD_NUMBER: _builtins.int
     COMMIT_ID_FIELD_NUMBER: _builtins.int
@@ -225,8 +224,6 @@ class CommitRequest(_message.Message):
     holder: _builtins.str
     cluster_id: _builtins.str
     fence: _builtins.int
-    due_at_ms: _builtins.int
-    """When the cluster is due again, by the registry's clock; 0 = now."""
     release: _builtins.bool
     """Gives the lease back in the same write."""
     gone: _builtins.bool
@@ -234,7 +231,7 @@ class CommitRequest(_message.Message):
     commit_id: _builtins.str
     """New with every commit, the same when one is repeated: a commit that was taken is not taken twice."""
     due_in_ms: _builtins.int
-    """In how many milliseconds the cluster is due again; wins over due_at_ms unless 0."""
+    """In how many milliseconds the cluster is due again; 0 = now, ten minutes at most."""
     @_builtins.property
     def status(self) -> _cluster_pb2.ClusterStatus: ...
     @_builtins.property
@@ -252,7 +249,6 @@ class CommitRequest(_message.Message):
         status: _cluster_pb2.ClusterStatus | None = ...,
         operation: _operation_pb2.Operation | None = ...,
         events: _abc.Iterable[_operation_pb2.Event] | None = ...,
-        due_at_ms: _builtins.int = ...,
         release: _builtins.bool = ...,
         gone: _builtins.bool = ...,
         commit_id: _builtins.str = ...,
@@ -260,7 +256,7 @@ class CommitRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "commit_id", b"commit_id", "due_at_ms", b"due_at_ms", "due_in_ms", b"due_in_ms", "events", b"events", "fence", b"fence", "gone", b"gone", "holder", b"holder", "operation", b"operation", "release", b"release", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "commit_id", b"commit_id", "due_in_ms", b"due_in_ms", "events", b"events", "fence", b"fence", "gone", b"gone", "holder", b"holder", "operation", b"operation", "release", b"release", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

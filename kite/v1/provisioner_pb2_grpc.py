@@ -55,14 +55,16 @@ class ProvisionerServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
     def WatchInstall(self, request, context):
-        """The lines of the install of a cluster in progress, from the first one kept.
+        """The lines of the install of a cluster in progress, from the first one kept. For operators and other
+        services; Kite's own tell the steps by way of the cluster's operation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Nudge(self, request, context):
-        """Wakes the loop up for one cluster; an optimisation only.
+        """Wakes the loop up for one cluster, for example after something outside was put right; an
+        optimisation only: the loop looks by itself, and hints of the registry wake it after every wish.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -32,9 +32,13 @@ class ProvisionerServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ProvisionerServiceAsyncStub: ...
     WatchInstall: _grpc.UnaryStreamMultiCallable[_provisioner_pb2.WatchInstallRequest, _provisioner_pb2.WatchInstallResponse]
-    """The lines of the install of a cluster in progress, from the first one kept."""
+    """The lines of the install of a cluster in progress, from the first one kept. For operators and other
+    services; Kite's own tell the steps by way of the cluster's operation.
+    """
     Nudge: _grpc.UnaryUnaryMultiCallable[_provisioner_pb2.NudgeRequest, _provisioner_pb2.NudgeResponse]
-    """Wakes the loop up for one cluster; an optimisation only."""
+    """Wakes the loop up for one cluster, for example after something outside was put right; an
+    optimisation only: the loop looks by itself, and hints of the registry wake it after every wish.
+    """
     CheckOffers: _grpc.UnaryUnaryMultiCallable[_provisioner_pb2.CheckOffersRequest, _provisioner_pb2.CheckOffersResponse]
     """Which zones of the install's subnets offer these instance types; asked before a wish is accepted."""
 
@@ -42,9 +46,13 @@ class ProvisionerServiceStub:
 class ProvisionerServiceAsyncStub(ProvisionerServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     WatchInstall: _aio.UnaryStreamMultiCallable[_provisioner_pb2.WatchInstallRequest, _provisioner_pb2.WatchInstallResponse]  # type: ignore[assignment]
-    """The lines of the install of a cluster in progress, from the first one kept."""
+    """The lines of the install of a cluster in progress, from the first one kept. For operators and other
+    services; Kite's own tell the steps by way of the cluster's operation.
+    """
     Nudge: _aio.UnaryUnaryMultiCallable[_provisioner_pb2.NudgeRequest, _provisioner_pb2.NudgeResponse]  # type: ignore[assignment]
-    """Wakes the loop up for one cluster; an optimisation only."""
+    """Wakes the loop up for one cluster, for example after something outside was put right; an
+    optimisation only: the loop looks by itself, and hints of the registry wake it after every wish.
+    """
     CheckOffers: _aio.UnaryUnaryMultiCallable[_provisioner_pb2.CheckOffersRequest, _provisioner_pb2.CheckOffersResponse]  # type: ignore[assignment]
     """Which zones of the install's subnets offer these instance types; asked before a wish is accepted."""
 
@@ -55,7 +63,9 @@ class ProvisionerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _provisioner_pb2.WatchInstallRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_provisioner_pb2.WatchInstallResponse], _abc.AsyncIterator[_provisioner_pb2.WatchInstallResponse]]:
-        """The lines of the install of a cluster in progress, from the first one kept."""
+        """The lines of the install of a cluster in progress, from the first one kept. For operators and other
+        services; Kite's own tell the steps by way of the cluster's operation.
+        """
 
     @_abc_1.abstractmethod
     def Nudge(
@@ -63,7 +73,9 @@ class ProvisionerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _provisioner_pb2.NudgeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_provisioner_pb2.NudgeResponse, _abc.Awaitable[_provisioner_pb2.NudgeResponse]]:
-        """Wakes the loop up for one cluster; an optimisation only."""
+        """Wakes the loop up for one cluster, for example after something outside was put right; an
+        optimisation only: the loop looks by itself, and hints of the registry wake it after every wish.
+        """
 
     @_abc_1.abstractmethod
     def CheckOffers(

@@ -256,13 +256,11 @@ class SetWhitelistRequest(_message.Message):
     MILVUS_NAME_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
     EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
-    REQUEST_ID_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     milvus_name: _builtins.str
     expected_revision: _builtins.int
     """0 = any; else refused with CONFLICT unless equal."""
-    request_id: _builtins.str
     origin: _builtins.str
     """Who wishes it, for the story: user (or empty), or whitelist when its loop lets an entry expire."""
     @_builtins.property
@@ -274,12 +272,11 @@ class SetWhitelistRequest(_message.Message):
         milvus_name: _builtins.str = ...,
         rules: _abc.Iterable[_cluster_pb2.Rule] | None = ...,
         expected_revision: _builtins.int = ...,
-        request_id: _builtins.str = ...,
         origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_revision", b"expected_revision", "milvus_name", b"milvus_name", "origin", b"origin", "request_id", b"request_id", "rules", b"rules", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_revision", b"expected_revision", "milvus_name", b"milvus_name", "origin", b"origin", "rules", b"rules", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -101,7 +101,7 @@ class RegistryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetWhitelist(self, request, context):
-        """Replaces the wished whitelist; compare-and-set on its revision.
+        """Replaces the wished whitelist; compare-and-set on its revision. The same rules again change nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,7 @@ class RegistryServiceStub:
     DeleteCluster: _grpc.UnaryUnaryMultiCallable[_registry_pb2.DeleteClusterRequest, _registry_pb2.DeleteClusterResponse]
     """Marks the cluster unwanted; the provisioner does the rest."""
     SetWhitelist: _grpc.UnaryUnaryMultiCallable[_registry_pb2.SetWhitelistRequest, _registry_pb2.SetWhitelistResponse]
-    """Replaces the wished whitelist; compare-and-set on its revision."""
+    """Replaces the wished whitelist; compare-and-set on its revision. The same rules again change nothing."""
     ListPlans: _grpc.UnaryUnaryMultiCallable[_registry_pb2.ListPlansRequest, _registry_pb2.ListPlansResponse]
     """Plans that `milvus_type` may name."""
     WatchClusters: _grpc.UnaryStreamMultiCallable[_registry_pb2.WatchClustersRequest, _registry_pb2.WatchClustersResponse]
@@ -54,7 +54,7 @@ class RegistryServiceAsyncStub(RegistryServiceStub):
     DeleteCluster: _aio.UnaryUnaryMultiCallable[_registry_pb2.DeleteClusterRequest, _registry_pb2.DeleteClusterResponse]  # type: ignore[assignment]
     """Marks the cluster unwanted; the provisioner does the rest."""
     SetWhitelist: _aio.UnaryUnaryMultiCallable[_registry_pb2.SetWhitelistRequest, _registry_pb2.SetWhitelistResponse]  # type: ignore[assignment]
-    """Replaces the wished whitelist; compare-and-set on its revision."""
+    """Replaces the wished whitelist; compare-and-set on its revision. The same rules again change nothing."""
     ListPlans: _aio.UnaryUnaryMultiCallable[_registry_pb2.ListPlansRequest, _registry_pb2.ListPlansResponse]  # type: ignore[assignment]
     """Plans that `milvus_type` may name."""
     WatchClusters: _aio.UnaryStreamMultiCallable[_registry_pb2.WatchClustersRequest, _registry_pb2.WatchClustersResponse]  # type: ignore[assignment]
@@ -97,7 +97,7 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _registry_pb2.SetWhitelistRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_registry_pb2.SetWhitelistResponse, _abc.Awaitable[_registry_pb2.SetWhitelistResponse]]:
-        """Replaces the wished whitelist; compare-and-set on its revision."""
+        """Replaces the wished whitelist; compare-and-set on its revision. The same rules again change nothing."""
 
     @_abc_1.abstractmethod
     def ListPlans(

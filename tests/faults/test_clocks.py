@@ -105,8 +105,7 @@ def test_a_loop_with_a_clock_of_its_own_cannot_ask_for_a_look_that_never_comes(e
     world = World(embedded)
     world.create()
     [claimed] = world.claims.claim("a", most=1, seconds=30)
-    wrong = world.clock.now_ms() + 1000 * MINUTES
-    wish = Commit("a", claimed.cluster.cluster_id, claimed.lease.fence, due_at_ms=wrong)
+    wish = Commit("a", claimed.cluster.cluster_id, claimed.lease.fence, due_in_ms=1000 * MINUTES)
     stored = world.claims.commit(wish)
     assert stored.due_at_ms == world.clock.now_ms() + leases.LONGEST_MS
 

@@ -31,9 +31,9 @@ def test_a_change_whose_reply_was_lost_is_known_as_done(world, relay):
     [claimed] = world.claims.claim("a", most=1, seconds=30)
     cluster_id = record.cluster.cluster_id
     relay.lose(UPDATE)
-    stored = world.claims.commit(Commit("a", cluster_id, claimed.lease.fence, due_at_ms=7))
+    stored = world.claims.commit(Commit("a", cluster_id, claimed.lease.fence, due_in_ms=7))
     assert relay.lost == 1
-    assert (stored.writes, stored.due_at_ms) == (claimed.writes + 1, 7)
+    assert (stored.writes, stored.due_at_ms) == (claimed.writes + 1, stored.changed_at_ms + 7)
     assert world.store.by_id(cluster_id).stamp == stored.stamp
 
 

@@ -127,7 +127,6 @@ class Calls:
             operation=self.progress(cluster_id) if dice.random() < 0.5 else None,
             events=self.events(),
             due_in_ms=dice.choice((0, 0, 500, 60_000)),
-            due_at_ms=dice.choice((0, 1_800_000_003_000)),
             release=dice.random() < 0.3,
             gone=dice.random() < 0.3,
             commit_id=f"commit-{len(self.commits)}",

@@ -119,8 +119,9 @@ def test_a_late_holder_that_nobody_overtook_may_commit(world):
 def test_a_released_cluster_is_due_when_its_holder_said(world):
     world.create()
     [claimed] = world.claims.claim("a", most=1, seconds=30)
-    due = world.clock.now_ms() + 5000
-    done = Commit("a", claimed.cluster.cluster_id, claimed.lease.fence, due_at_ms=due, release=True)
+    done = Commit(
+        "a", claimed.cluster.cluster_id, claimed.lease.fence, due_in_ms=5000, release=True
+    )
     world.claims.commit(done)
     with pytest.raises(LeaseLost):
         world.claims.commit(done)
@@ -133,9 +134,8 @@ def test_a_wish_behind_the_holders_back_is_due_at_once(world):
     world.create()
     [claimed] = world.claims.claim("a", most=1, seconds=30)
     world.delete()
-    due = world.clock.now_ms() + 600_000
     cluster_id, fence = claimed.cluster.cluster_id, claimed.lease.fence
-    world.claims.commit(Commit("a", cluster_id, fence, due_at_ms=due, release=True))
+    world.claims.commit(Commit("a", cluster_id, fence, due_in_ms=600_000, release=True))
     assert len(world.claims.claim("b", most=1, seconds=30)) == 1
 
 
@@ -143,10 +143,9 @@ def test_a_wish_that_the_holder_saw_waits_as_it_said(world):
     world.create()
     [claimed] = world.claims.claim("a", most=1, seconds=30)
     world.delete()
-    due = world.clock.now_ms() + 600_000
     cluster_id, fence = claimed.cluster.cluster_id, claimed.lease.fence
     assert not world.claims.commit(Commit("a", cluster_id, fence)).cluster.spec.wanted
-    world.claims.commit(Commit("a", cluster_id, fence, due_at_ms=due, release=True))
+    world.claims.commit(Commit("a", cluster_id, fence, due_in_ms=600_000, release=True))
     assert world.claims.claim("b", most=1, seconds=30) == []
 
 

@@ -46,7 +46,7 @@ def _commit(claimed: controller_pb2.Claimed) -> controller_pb2.CommitRequest:
         status=_status(cluster) if cluster.spec.wanted else cluster.status,
         operation=operation,
         events=[operation_pb2.Event(type="NodeRunning", description="it runs")],
-        due_at_ms=1 << 60,
+        due_in_ms=1 << 60,
         release=True,
         gone=not cluster.spec.wanted,
     )

@@ -164,8 +164,7 @@ async def test_a_fence_that_is_over_writes_nothing(registry):
 async def test_release_and_due(registry):
     await registry.create()
     [claimed] = await registry.claim()
-    due = registry.clock.now_ms() + 5000
-    await registry.commit(claimed, status=seen(), due_at_ms=due, release=True)
+    await registry.commit(claimed, status=seen(), due_in_ms=5000, release=True)
     with pytest.raises(LeaseLost):
         await registry.commit(claimed, status=seen())
     assert await registry.claim("p2") == []

@@ -98,8 +98,7 @@ async def test_hints_for_what_is_due(registry):
     await registry.delete()
     assert (await following(stream)).cluster_id == created
     await registry.commit(claimed, status=seen())
-    later = registry.clock.now_ms() + 60_000
-    await registry.commit(claimed, status=seen(), release=True, due_at_ms=later)
+    await registry.commit(claimed, status=seen(), release=True, due_in_ms=60_000)
     third = (await registry.create("third")).cluster.cluster_id
     assert (await following(stream)).cluster_id == third
     registry.clock.forward(seconds=60)
