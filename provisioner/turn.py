@@ -58,12 +58,12 @@ class Turn:
         """
         try:
             site = await self.world.site()
-            asked = questions(claim.record, site, self.clock.now_ms())
-            facts = await self.world.see(claim.record, asked)
+            looked = self.clock.now_ms()  # whoever stands still meanwhile decides by what was
+            facts = await self.world.see(claim.record, questions(claim.record, site, looked))
         except KiteError as failed:
             return await self._blind(claim, failed)
         crash.point("after-see")
-        plan = decide(claim.record, facts, self.limits, self.clock.now_ms())
+        plan = decide(claim.record, facts, self.limits, looked)
         operation = progressed(
             plan.record, claim.operation, facts.installs, self.clock.now_ms(), gone=plan.gone
         )

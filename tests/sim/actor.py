@@ -33,6 +33,11 @@ class Actor:
     wall: VirtualClock = field(default_factory=VirtualClock)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def holder(self) -> str:
+        """What leases are held under: the same after a restart, as in provisioner.holder."""
+        return self.name.partition(".")[0]
+
     def __post_init__(self) -> None:
         self.wire = Wire(self.chance, self.tale, self, self.moments, self.script, self.away_until)
 

@@ -44,6 +44,7 @@ class Cloud:
     drought: frozenset[tuple[str, str]] = frozenset()
     forbidden_until: float = 0.0
     numbers: int = 0
+    sender: tuple[str, bool] = ("", False)  # who asks, and whether it waits no more
     born: Callable[[Host], None] = lambda _: None
     ended: Callable[[Host | Held], None] = lambda _: None
 
@@ -132,6 +133,7 @@ class Cloud:
             found_at=shown + (chance.between(1, 60) if chance.hits("lag") else 0),
             running_at=running,
             ssh_at=NEVER if chance.hits("no_ssh") else running + chance.between(0, 30),
+            sender=self.sender,
         )
         if chance.hits("dies_at_boot"):
             host.ended_at, host.reason = running, "Server.InternalError"

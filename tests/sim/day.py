@@ -15,7 +15,7 @@ from tests.sim.tale import Tale
 from tests.sim.virtual import Stuck, run
 from tests.sim.watch import Watch
 
-TROUBLE, CALM, LOOK = 900.0, 4 * 3600.0, 30.0
+TROUBLE, CALM, LOOK = 900.0, 2 * 3600.0, 30.0
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Plan:
     tidy: float = 0.2  # how likely all is deleted at once in the end
     script: tuple[tuple[int | str, str], ...] = ()
     base_goes: bool = False  # with the last cluster, without a rest
-    patience: float = float("inf")  # seconds that a machine may be nobody's
+    prompt: bool = False  # nothing goes wrong, so every wish comes true in its time
+    patience: float = float("inf")  # seconds that a machine that came late may be nobody's
 
 
 @dataclass
@@ -77,11 +78,9 @@ class Day:
         for keeper in keepers:
             keeper.cancel()
         await asyncio.gather(*keepers, return_exceptions=True)
-        # A launch that stands still on its way is as a process that does.
-        paused = bool({"freeze", "late launch"} & self.tale.told.keys())
-        self.wrong_ways = (
-            judge.on_the_way(self.watch, paused=paused, patience=plan.patience) + ear.heard
-        )
+        self.wrong_ways = judge.on_the_way(self.watch, patience=plan.patience) + ear.heard
+        if plan.prompt:
+            self.wrong_ways += judge.slow(self.store)
         self.wrong_ends = judge.unsettled(self.cloud, self.store, self.watch)
         self.lasted = self.cloud.now
 
@@ -93,6 +92,7 @@ class Day:
 
     def _calm(self) -> None:
         self.chance.calm = True
+        self.watch.calm_from = self.cloud.now
         self.store.quiet_from_ms = self.store.clock.now_ms()
         self.away_until.clear()
         for actor in self.alive:

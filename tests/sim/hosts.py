@@ -46,6 +46,8 @@ class Host:
     speaks_at: float = 3.0  # Milvus answers so long after its install
     secured: bool = False
     nobodys_since: float = NEVER
+    sender: tuple[str, bool] = ("", False)
+    excused: bool = False  # it came when nobody who acted for its cluster waited for it any more
     later: dict[str, str] = field(default_factory=dict)  # tags that a second call would put on
 
     def machine(self, now: float) -> Machine:

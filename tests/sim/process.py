@@ -55,11 +55,13 @@ class Process:
         self.actor = actor
         self.cloud = cloud
         self.wire = wire = actor.wire
-        self.clock = RegistryTime(actor.wall)
+        self.clock, holder = RegistryTime(actor.wall), actor.holder
         registry: Any = Channel(wire, REGISTRY, store.answer, store)
         whitelist: Any = Channel(wire, CLOUD, Groups(cloud).answer, store)
         door: Any = Door(wire, cloud)
-        records = RegistryClient(registry, holder=actor.name, lease_seconds=LEASE, clock=self.clock)
+        records = RegistryClient(
+            registry, holder=actor.holder, lease_seconds=LEASE, clock=self.clock
+        )
         world = Ec2World(
             door,
             WANTED,
@@ -71,7 +73,7 @@ class Process:
             ssh=self._ssh,
         )
         read = functools.partial(sweep_facts.read, install=INSTALL)
-        book = SweepBook(registry, read, duty="sweep", holder=actor.name, seconds=DUTY_SECONDS)
+        book = SweepBook(registry, read, duty="sweep", holder=holder, seconds=DUTY_SECONDS)
         self.loop = Loop(world, records, self.clock, LIMITS, PACE, chance=lambda: 0.5)
         self.sweeper = _sweeper(SweepCloud(door, INSTALL), book)
 
@@ -101,7 +103,7 @@ class GroupSweep:
             registry,
             whitelist_sweep.read,
             duty="sweep-groups",
-            holder=actor.name,
+            holder=actor.holder,
             seconds=DUTY_SECONDS,
         )
         door = whitelist_sweep.SweepCloud(session, WhitelistEc2(session), INSTALL)
@@ -137,8 +139,11 @@ class Door:
     async def call(
         self, action: str, parameters: dict[str, Any], *, once: bool = False
     ) -> dict[str, Any]:
-        found = await self.wire.ask(action, lambda: self.cloud.do(action, parameters), CLOUD)
-        return dict(found)
+        def act() -> dict[str, Any]:
+            self.cloud.sender = self.wire.sender.name, self.wire.given_up
+            return self.cloud.do(action, parameters)
+
+        return dict(await self.wire.ask(action, act, CLOUD))
 
 
 _REPEATED = frozenset({"Commit", "Renew", "ClaimDuty", "GetCluster", "ListClusters"})

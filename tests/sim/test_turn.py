@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from kite.errors import DeadlinePassed, LeaseLost
+from provisioner.cluster import decide
 from provisioner.facts import Done, Facts, InstanceFact, Launched, Machine
 from provisioner.limits import Limits
 from provisioner.plan import Allocate, EnsureGroups, Launch, Terminate
@@ -16,7 +17,8 @@ from provisioner.registry import Claim, Write
 from provisioner.status import CLOUD_ANSWERS
 from provisioner.turn import Turn
 from tests.sim.virtual import VirtualClock
-from tests.unit.provisioner.shapes import NOW, SITE, facts, node, record
+from tests.store.world import HandClock
+from tests.unit.provisioner.shapes import NOW, SITE, facts, intent, node, record
 
 
 @dataclass
@@ -68,9 +70,10 @@ class Registry:
         return True
 
 
-def turn(world, registry, *, until=1e9):
+def turn(world, registry, *, until=1e9, clock=None):
     acting = asyncio.Semaphore(1)
-    return Turn(world, registry, VirtualClock(), Limits(), lambda _: until, lambda: acting)
+    clock = clock or VirtualClock()
+    return Turn(world, registry, clock, Limits(), lambda _: until, lambda: acting)
 
 
 def claim(cluster):
@@ -130,6 +133,21 @@ async def test_a_machine_the_next_holder_waits_for_is_left_to_it():
     with pytest.raises(LeaseLost):
         await turn(world, registry).take(claim(record(node())))
     assert [type(action) for action in world.acted] == [Launch]
+
+
+@pytest.mark.parametrize(("pause", "lost"), [(400, False), (0, True)])
+async def test_what_was_not_shown_before_a_pause_is_not_judged_by_the_time_after_it(pause, lost):
+    clock = HandClock(NOW + (0 if pause else 400) * 1000)
+
+    class Frozen(World):
+        async def see(self, record, asked):
+            clock.forward(seconds=pause)
+            return self.facts
+
+    launched = record(node(instance_id="i-1", intent=intent()))
+    unseen, registry = decide(launched, facts(), Limits(), NOW).record, Registry()
+    await turn(Frozen(facts()), registry, clock=clock).take(claim(unseen))
+    assert any(w.record.nodes[0].instance_id != "i-1" for w in registry.writes) is lost
 
 
 async def test_independent_things_are_asked_for_in_one_turn():

@@ -11,6 +11,16 @@ from tests.sim.hosts import NEVER, Held, Host, Volume
 from tests.sim.registry import Store
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """For how long a machine was nobody's: seconds, and those of them after the trouble."""
+
+    instance_id: str
+    seconds: float
+    calm: float
+    excused: bool
+
+
 @dataclass
 class Watch:
     """Looks at every launch, every commit and every end."""
@@ -24,12 +34,14 @@ class Watch:
     unannounced: list[str] = field(default_factory=list)
     attempts: dict[tuple[str, int], int] = field(default_factory=dict)
     taken_back: list[tuple[str, int, int]] = field(default_factory=list)
-    lost: dict[str, float] = field(default_factory=dict)
-    premature: list[str] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
+    unexcused: list[str] = field(default_factory=list)
+    calm_from: float = NEVER
 
     def born(self, host: Host) -> None:
         if host.token not in self.store.intents:
             self.unannounced.append(host.token)
+        host.excused = self._is_late(host)
         now, cluster_id = self.cloud.now, host.cluster_id
         same = [h for h in self._alive(cluster_id) if h.slot == host.slot]
         self.most = max(self.most, len(same))
@@ -37,16 +49,19 @@ class Watch:
             self.extras += 1
             others = ", ".join(h.instance_id for h in same if h is not host)
             self.cloud.tale.fault("watch", "extra", f"{host.instance_id} beside {others}")
+            if not any(one.excused for one in same):
+                self.unexcused.append(f"{host.instance_id} was launched beside {others}")
         host.nobodys_since = NEVER if self._is_owned(host) else now
 
     def written(self, cluster_id: str) -> None:
         self._check_attempts(cluster_id)
         alive = self._alive(cluster_id)
-        if alive and self._row(cluster_id) is None:
-            ids = ", ".join(host.instance_id for host in alive)
-            self.premature.append(f"{cluster_id} is told to be gone and {ids} lives")
+        early = [host.instance_id for host in alive if not host.excused]
+        if early and self._row(cluster_id) is None:
+            self.unexcused.append(f"{cluster_id} is told to be gone and {', '.join(early)} lives")
         for host in alive:
             self._count(host, owned=self._is_owned(host))
+            host.excused = host.excused and not self._is_known(host)
         for held in self.cloud.addresses.values():
             if held.cluster_id == cluster_id:
                 self._count(held, owned=self.is_kept(held))
@@ -74,7 +89,8 @@ class Watch:
             seconds = self.cloud.now - thing.nobodys_since
             self.longest = max(self.longest, seconds)
             if isinstance(thing, Host):
-                self.lost[thing.instance_id] = seconds
+                calm = self.cloud.now - max(thing.nobodys_since, self.calm_from)
+                self.lost.append(Lost(thing.instance_id, seconds, max(calm, 0.0), thing.excused))
             thing.nobodys_since = NEVER
 
     def ended(self, thing: Host | Held) -> None:
@@ -115,6 +131,17 @@ class Watch:
         row, host = self._row(volume.cluster_id), volume.host
         nodes = row.cluster.status.nodes if row else ()
         return any(n.slot == host.slot and n.attempt <= host.attempt for n in nodes)
+
+    def _is_late(self, host: Host) -> bool:
+        """Whoever sent for it gave up waiting, or another acts for its cluster by now."""
+        sender, given_up = host.sender
+        row = self.store.rows[host.cluster_id]
+        return given_up or row.lease.holder != sender.partition(".")[0]
+
+    def _is_known(self, host: Host) -> bool:
+        row = self._row(host.cluster_id)
+        nodes = row.cluster.status.nodes if row else ()
+        return any(node.instance_id == host.instance_id for node in nodes)
 
     def _is_owned(self, host: Host) -> bool:
         row = self._row(host.cluster_id)

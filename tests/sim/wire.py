@@ -65,6 +65,7 @@ class Wire:
     moments: list[str]
     script: dict[int | str, str]
     away_until: dict[str, float]
+    given_up: bool = False  # while a request is carried out: its sender waits no more
 
     async def ask(self, what: str, effect: Callable[[], Any], way: Way) -> Any:
         """The answer, or what went wrong on the way as the real client would tell it."""
@@ -94,6 +95,7 @@ class Wire:
         self, what: str, effect: Callable[[], Any], way: Way, answer: asyncio.Future[Any]
     ) -> None:
         failed, found = False, None
+        self.given_up = answer.done()
         try:
             found = effect()
         except KiteError as refused:
