@@ -10,7 +10,7 @@ NAME = "answered"
 SLOW = {
     "kind": "delay",
     "action": "AuthorizeSecurityGroupIngress",
-    "seconds": 15,
+    "seconds": 29,
     "times": 0,
 }
 
