@@ -8,7 +8,7 @@ itself seen twice and what a read of the records just before leaves an orphan.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
@@ -139,29 +139,33 @@ class Sweeper:
             return self._gap(f"EC2 could not be read to the end ({failed.reason})")
         try:
             live = await self._book.live()
-            named = {t.cluster_id for t in look.things if t.install == self._install} - {""}
-            unknown = sorted((named | memory.live) - live.clusters.keys())
-            if len(unknown) > MOST_UNKNOWN:
-                return self._gap(f"{len(unknown)} clusters in EC2 are not in the registry")
-            ended = await self._ended(unknown)
+            named = {t.cluster_id for t in look.things if self._counts(t)} - {""}
+            ended = await self._ended(sorted((named | memory.live) - live.clusters.keys()))
         except KiteError as failed:
             return self._gap(f"the registry could not be read to the end ({failed.reason})")
+        if ended is None:
+            return self._gap(f"more than {MOST_UNKNOWN} clusters are unknown to the registry")
         return Facts(self._install, look.now_ms, look.things, live.clusters, ended, gaps=live.gaps)
 
     def _gap(self, why: str) -> Facts:
         return Facts(self._install, 0, gaps=(why,))
 
-    async def _ended(self, cluster_ids: list[str]) -> dict[str, int]:
-        """Times of the tombstones among them."""
-        slots = asyncio.Semaphore(_AT_ONCE)
+    def _counts(self, thing: Thing) -> bool:
+        """EC2 shows what has ended for an hour: nothing is decided about it, so nobody asks."""
+        return thing.install == self._install and not thing.ended
 
-        async def look(cluster_id: str) -> Known | int | None:
-            async with slots:
-                return await self._book.one(cluster_id)
-
-        found = await asyncio.gather(*map(look, cluster_ids))
-        pairs = zip(cluster_ids, found, strict=True)
-        return {cluster_id: end for cluster_id, end in pairs if isinstance(end, int)}
+    async def _ended(self, cluster_ids: Sequence[str]) -> dict[str, int] | None:
+        """Times of the tombstones among them; None once too many are neither dead nor alive."""
+        ended, unknown = dict[str, int](), 0
+        for at in range(0, len(cluster_ids), _AT_ONCE):
+            part = cluster_ids[at : at + _AT_ONCE]
+            found = await asyncio.gather(*map(self._book.one, part))
+            pairs = zip(part, found, strict=True)
+            ended |= {cluster_id: end for cluster_id, end in pairs if isinstance(end, int)}
+            unknown += found.count(None)
+            if unknown > MOST_UNKNOWN:
+                return None
+        return ended
 
     async def _remove(self, finding: Finding, facts: Facts, policy: Policy) -> str:
         """Empty when it was asked for; else why not."""

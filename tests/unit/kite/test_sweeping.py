@@ -204,11 +204,32 @@ async def test_an_incomplete_look_removes_nothing_and_says_why(where, log):
     assert sky.removed == ["i-orphan"]
 
 
-async def test_too_many_unknown_clusters_are_not_asked_for_one_by_one():
-    strangers = [replace(ORPHAN, id=f"i-{n}", cluster_id=f"c{n}") for n in range(MOST_UNKNOWN + 1)]
-    shelf = Shelf()
-    plan = await sweeper(Sky(things=[MINE, *strangers]), Book(shelf)).turn()
-    assert f"{MOST_UNKNOWN + 1} clusters" in plan.skipped
+async def test_too_many_unknown_clusters_stop_the_sweep_and_the_asking():
+    many = 2 * MOST_UNKNOWN
+    strangers = [replace(ORPHAN, id=f"i-{n}", cluster_id=f"c{n:05}") for n in range(many)]
+    sky, shelf = Sky(things=[MINE, *strangers]), Shelf()
+    plan = await twice(sky, sweeper(sky, Book(shelf)))
+    assert plan.skipped == f"more than {MOST_UNKNOWN} clusters are unknown to the registry"
+    assert sky.removed == []
+    assert shelf.asked < 2 * (MOST_UNKNOWN + 20)
+
+
+async def test_a_mass_deletion_neither_stops_the_sweep_nor_is_asked_for_again_and_again():
+    """EC2 shows ended machines for an hour; their clusters are tombstones."""
+    names = [f"c{n:05}" for n in range(MOST_UNKNOWN + 1)]
+    dead = [replace(ORPHAN, id=f"i-{name}", cluster_id=name, ended=True) for name in names]
+    sky = Sky(things=[MINE, ORPHAN, *dead])
+    shelf = Shelf(clusters={"clive": LIVE} | {name: Known(name) for name in names})
+    one = sweeper(sky, Book(shelf))
+    await one.turn()
+    for name in names:
+        shelf.tombs[name] = NOW
+        del shelf.clusters[name]
+    sky.now_ms += MINUTE
+    assert not (await one.turn()).skipped  # those of the last look are asked for once
+    assert sky.removed == ["i-orphan"]
+    shelf.asked = 0
+    assert not (await one.turn()).skipped
     assert shelf.asked == 0
 
 
