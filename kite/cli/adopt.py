@@ -1,12 +1,14 @@
 """`kite adopt`: the records of clusters rebuilt from EC2, when the registry was lost.
 
 The provisioner tells of machines, the whitelist service of groups, the registry what it would make
-of each. Nothing in EC2 is changed; without `--yes` nothing in the registry is either.
+of each. Nothing in EC2 is changed; without `--yes` nothing in the registry is either, nor when one
+cluster of all is refused.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -134,7 +136,7 @@ async def adopt(
         if one.cluster_id not in known
     ]
     clusters = tuple(one for one in clusters if not only or one.cluster_id in only)
-    verdicts = await _told(registry, clusters, act=False)
+    verdicts = without_doubles(clusters, await _told(registry, clusters, act=False))
     acted = act and not any(one.outcome == "refused" for one in verdicts.values())
     if acted:
         verdicts = await _told(registry, clusters, act=True)
@@ -151,6 +153,25 @@ async def _told(
         answer = await registry.adopt(adoption_pb2.AdoptClustersRequest(clusters=part, act=act))
         verdicts |= {one.cluster_id: one for one in answer.clusters}
     return verdicts
+
+
+def without_doubles(
+    clusters: Sequence[cluster_pb2.Cluster],
+    verdicts: Mapping[str, adoption_pb2.AdoptedCluster],
+) -> dict[str, adoption_pb2.AdoptedCluster]:
+    """Two new ones of one name cannot both be taken in; the registry sees one part at a time."""
+    new = [one for one in clusters if verdicts[one.cluster_id].outcome == "new"]
+    count = Counter((one.user, one.milvus_name) for one in new)
+    refused = {
+        one.cluster_id: adoption_pb2.AdoptedCluster(
+            cluster_id=one.cluster_id,
+            outcome="refused",
+            why="another cluster in EC2 has the same owner and name",
+        )
+        for one in new
+        if count[(one.user, one.milvus_name)] > 1
+    }
+    return {**verdicts, **refused}
 
 
 def _clusters(answers: Iterable[adoption_pb2.SurveyResponse]) -> list[cluster_pb2.Cluster]:

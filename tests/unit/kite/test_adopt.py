@@ -13,8 +13,8 @@ from kite.v1.adoption_pb2 import AdoptClustersResponse, AdoptedCluster, SurveyRe
 from kite.v1.cluster_pb2 import Cluster
 
 
-def machine(cluster_id, instance="i-1"):
-    cluster = Cluster(cluster_id=cluster_id, user="alice", milvus_name="cats")
+def machine(cluster_id, instance="i-1", name=""):
+    cluster = Cluster(cluster_id=cluster_id, user="alice", milvus_name=name or f"cats-{cluster_id}")
     cluster.spec.milvus_type, cluster.spec.disk_gib = "M5", 50
     cluster.status.nodes.add(instance_id=instance, public_ip="54.0.0.1")
     return cluster
@@ -112,6 +112,31 @@ async def test_many_go_in_parts():
     assert len(answer.verdicts) == adopt.AT_ONCE + 1
 
 
+@pytest.mark.parametrize("apart", [1, adopt.AT_ONCE])
+async def test_two_of_one_name_keep_all_out_however_far_apart_they_are(apart):
+    machines = [machine(f"c{n:04}") for n in range(adopt.AT_ONCE + 1)]
+    machines[apart] = machine(f"c{apart:04}", name="cats-c0000")
+    registry = Registry()
+    answer = await adopt.adopt(Surveyor(machines), Surveyor(), registry, act=True)
+    assert not any(one.act for one in registry.asked)
+    assert (answer.acted, answer.code) == (False, adopt.OPEN)
+    refused = {k: one.why for k, one in answer.verdicts.items() if one.outcome == "refused"}
+    why = "another cluster in EC2 has the same owner and name"
+    assert refused == {"c0000": why, f"c{apart:04}": why}
+
+
+async def test_of_two_of_one_name_a_person_may_take_one():
+    machines = Surveyor([machine("ca", name="cats"), machine("cb", name="cats")])
+    answer = await adopt.adopt(machines, Surveyor(), Registry(), act=True, only=["cb"])
+    assert (answer.acted, answer.code) == (True, adopt.DONE)
+
+
+async def test_a_namesake_that_the_registry_knows_or_has_deleted_is_no_double():
+    machines = Surveyor([machine(one, name="cats") for one in ("ca", "cb")])
+    answer = await adopt.adopt(machines, Surveyor(), Registry({"cb": "deleted"}), act=True)
+    assert (answer.acted, answer.code) == (True, adopt.DONE)
+
+
 async def test_the_table_tells_whose_what_and_where():
     out = io.StringIO()
     answer = await ask(Registry({"cb": "known"}), act=True)
@@ -119,8 +144,8 @@ async def test_the_table_tells_whose_what_and_where():
     lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
     assert lines == [
         "CLUSTER USER NAME TYPE DISK MACHINES ADDRESS RULES OUTCOME WHY",
-        "ca alice cats M5 50 GiB i-1 54.0.0.1 1 adopted",
-        "cb alice cats M5 50 GiB i-1 54.0.0.1 0 known",
+        "ca alice cats-ca M5 50 GiB i-1 54.0.0.1 1 adopted",
+        "cb alice cats-cb M5 50 GiB i-1 54.0.0.1 0 known",
     ]
 
 
