@@ -73,6 +73,7 @@ def fake_rules() -> list[Rule]:
         throttling.RequestRates(),
         ids.MalformedIds(),
         paging.PageSizes(),
+        paging.NamedWhole(),
         paging.FilterValues(),
         tags.TagLimits(),
         naming.GroupNames(),

@@ -40,6 +40,7 @@ _ORDER: tuple[Callable[[], Rule], ...] = (
     throttling.RequestRates,
     ids.MalformedIds,
     paging.PageSizes,
+    paging.NamedWhole,
     paging.FilterValues,
     lists.ListPages,
     tags.TagLimits,

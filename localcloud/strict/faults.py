@@ -29,9 +29,9 @@ class Fault:
 
     `action` is a pattern (`*`, `Describe*`); `times` how many matching calls it meets, 0 for
     all; `skip` how many it lets pass first. `seconds` for delays; `code`, `message`, `status`
-    for coded errors; `instance_type` and `zone` narrow no-capacity; `describes` is how many
-    looks a fresh id stays hidden from, `empty` answers those with an empty list instead of
-    NotFound.
+    for coded errors (without a status 400; no capacity 500, and EC2 also has it with 400);
+    `instance_type` and `zone` narrow no-capacity; `describes` is how many looks a fresh id
+    stays hidden from, `empty` answers those with an empty list instead of NotFound.
     """
 
     kind: Kind
@@ -41,7 +41,7 @@ class Fault:
     seconds: float = 0.0
     code: str = ""
     message: str = ""
-    status: int = 400
+    status: int | None = None
     instance_type: str = "*"
     zone: str = "*"
     describes: int = 1
@@ -124,14 +124,16 @@ def refusal_of(fault: Fault) -> Refusal | None:
     """The error a fault answers with, if it is of that sort."""
     match fault.kind:
         case Kind.ERROR:
-            return Refusal(fault.code or "InternalError", fault.message or fault.code, fault.status)
+            return Refusal(
+                fault.code or "InternalError", fault.message or fault.code, fault.status or 400
+            )
         case Kind.THROTTLE:
             return Refusal("RequestLimitExceeded", "Request limit exceeded.", 503)
         case Kind.NO_CAPACITY:
             return Refusal(
                 fault.code or "InsufficientInstanceCapacity",
                 fault.message or "There is not enough capacity for this type in this zone now.",
-                fault.status if fault.status != 400 else 500,  # noqa: PLR2004 - EC2's own default
+                fault.status or 500,
             )
         case _:
             return None

@@ -18,11 +18,18 @@ _MADE = {
 }
 MAKING = frozenset(_MADE)
 _LISTED = {
-    "i": ("Instance", "InstanceIds", "instance-id"),
-    "sg": ("SecurityGroup", "GroupIds", "group-id"),
-    "vol": ("Volume", "VolumeIds", "volume-id"),
-    "eni": ("NetworkInterface", "NetworkInterfaceIds", "network-interface-id"),
-    "eipalloc": ("Address", "AllocationIds", "allocation-id"),
+    "i": ("InstanceIds", "instance-id"),
+    "sg": ("GroupIds", "group-id"),
+    "vol": ("VolumeIds", "volume-id"),
+    "eni": ("NetworkInterfaceIds", "network-interface-id"),
+    "eipalloc": ("AllocationIds", "allocation-id"),
+}
+_LISTING = {
+    "i": {"DescribeInstances", "DescribeInstanceStatus"},
+    "sg": {"DescribeSecurityGroups", "DescribeSecurityGroupRules"},
+    "vol": {"DescribeVolumes", "DescribeVolumeStatus", "DescribeVolumesModifications"},
+    "eni": {"DescribeNetworkInterfaces"},
+    "eipalloc": {"DescribeAddresses"},
 }
 
 
@@ -105,13 +112,13 @@ def _looks(call: Call, one: str, named: set[str]) -> bool:
     kind = one.partition("-")[0]
     if call.action == "RunInstances" and kind == "i":
         return False
-    return one in named or (call.describing and _LISTED[kind][0] in call.action)
+    return one in named or call.action in _LISTING[kind]
 
 
 def asked_empty(call: Call, unseen: dict[str, bool]) -> Call:
     """The call with ids that shall yield an empty list moved from the id list to a filter."""
     for one, empty in unseen.items():
-        _, parameter, name = _LISTED[one.partition("-")[0]]
+        parameter, name = _LISTED[one.partition("-")[0]]
         ids = list(call.params.texts(parameter))
         if not empty or one not in ids:
             continue

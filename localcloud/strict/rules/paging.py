@@ -9,6 +9,10 @@ from localcloud.strict.rule import EVERY, Rule
 _API = "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/"
 LEAST, PAGE = 5, 1000
 _LARGEST = {"DescribeInstanceTypes": 100}
+_WHOLE = {
+    "DescribeInstances": ("InstanceIds", "instancesSet"),
+    "DescribeVolumes": ("VolumeIds", "volumeSet"),
+}
 FILTER_VALUES = 200
 _MOTO_PAGE = 100
 
@@ -35,6 +39,29 @@ class PageSizes(Rule):
             refusal = page_verdict(call.action, call.params.number("MaxResults"))
             if refusal is not None:
                 raise refusal
+        return call
+
+
+def whole_verdict(call: Call) -> Refusal | None:
+    """Instances and volumes that are named come whole: no page is cut of them."""
+    ids, name = _WHOLE.get(call.action, ("", ""))
+    if not ids or ids not in call.params or "MaxResults" not in call.params:
+        return None
+    text = f"The parameter {name} cannot be used with the parameter maxResults"
+    return Refusal("InvalidParameterCombination", text)
+
+
+class NamedWhole(Rule):
+    """Ids of instances or volumes and MaxResults in one call are refused."""
+
+    name = "named-whole"
+    document = _API + "API_DescribeVolumes.html"
+    actions = frozenset(_WHOLE)
+
+    def before(self, call: Call, cloud: Cloud) -> Call | Reply:  # noqa: ARG002
+        refusal = whole_verdict(call)
+        if refusal is not None:
+            raise refusal
         return call
 
 

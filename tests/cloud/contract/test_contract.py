@@ -295,6 +295,9 @@ def test_a_page_is_of_whole_reservations(cloud):
     ids = [i["InstanceId"] for i in machines(ec2)]
     with refused("InvalidParameterCombination"):
         ec2.describe_instances(InstanceIds=ids, MaxResults=5)
+    volumes = [one["VolumeId"] for one in ec2.describe_volumes()["Volumes"]]
+    with refused("InvalidParameterCombination", "volumeSet"):
+        ec2.describe_volumes(VolumeIds=volumes, MaxResults=5)
     assert len(ec2.describe_instances(InstanceIds=ids)["Reservations"]) == 6
 
 

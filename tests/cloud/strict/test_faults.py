@@ -133,6 +133,7 @@ def test_a_fresh_instance_is_hidden_from_the_next_looks(strict_ec2):
     ec2 = strict_ec2.client()
     strict_ec2.api.faults.add(Fault(Kind.HIDE, action="RunInstances", describes=3))
     made = launch(ec2, ClientToken="t")["InstanceId"]
+    ec2.describe_instance_type_offerings()  # no look at instances
     with refused("InvalidInstanceID.NotFound"):
         seen(ec2, made)
     assert instances(ec2) == []

@@ -67,6 +67,10 @@ def test_a_group_that_another_group_names_is_not_deleted(strict_ec2):
     with refused("DependencyViolation"):
         ec2.delete_security_group(GroupId=named)
     ec2.revoke_security_group_ingress(GroupId=naming, IpPermissions=[rule])
+    ec2.authorize_security_group_egress(GroupId=naming, IpPermissions=[rule])
+    with refused("DependencyViolation"):
+        ec2.delete_security_group(GroupId=named)
+    ec2.revoke_security_group_egress(GroupId=naming, IpPermissions=[rule])
     ec2.delete_security_group(GroupId=named)
 
 

@@ -49,6 +49,16 @@ def test_pages_have_5_to_1000_entries(strict_ec2):
         ec2.describe_instances(MaxResults=right)
 
 
+@needs("named-whole")
+def test_volumes_that_are_named_are_not_cut_into_pages(strict_ec2):
+    ec2 = strict_ec2.client()
+    launch(ec2)
+    named = [one["VolumeId"] for one in ec2.describe_volumes()["Volumes"]]
+    with refused("InvalidParameterCombination", "volumeSet"):
+        ec2.describe_volumes(VolumeIds=named, MaxResults=5)
+    assert len(ec2.describe_volumes(VolumeIds=named)["Volumes"]) == len(named)
+
+
 @needs("instance-pages")
 def test_a_list_of_ids_is_never_cut_and_a_bad_token_is_refused(strict_ec2):
     ec2 = strict_ec2.client()

@@ -76,7 +76,7 @@ def test_a_describe_that_nothing_narrows_has_a_smaller_bucket(strict_ec2):
 
 
 @needs("resource-rates")
-def test_a_thousand_instances_at_once_and_two_a_second(strict_ec2):
+def test_what_a_call_starts_or_ends_is_counted_one_by_one(strict_ec2):
     small = {"RunInstances": Rate(3, 2), "TerminateInstances": Rate(2, 0)}
     ec2 = on(strict_ec2, resource_rates=small)
     made = launch(ec2, MinCount=2, MaxCount=2, ClientToken="t")["InstanceId"]

@@ -69,6 +69,9 @@ def test_coded_faults(fault, wanted):
 
 
 def test_no_capacity_is_a_server_error_by_default():
+    client_error = refusal_of(Fault(Kind.NO_CAPACITY, status=400))
+    assert client_error is not None
+    assert client_error.status == 400
     refusal = refusal_of(Fault(Kind.NO_CAPACITY))
     assert (refusal.code, refusal.status) == ("InsufficientInstanceCapacity", 500)
 

@@ -42,6 +42,15 @@ def test_the_published_figures(asked, bucket, rate):
     assert request_rate(bucket) == rate
 
 
+def test_the_published_figures_of_instances():
+    assert {
+        "RunInstances": Rate(1000, 2),
+        "StartInstances": Rate(1000, 2),
+        "TerminateInstances": Rate(1000, 20),
+        "StopInstances": Rate(1000, 20),
+    } == RESOURCES
+
+
 def test_a_bucket_gives_all_or_nothing_and_fills_to_its_size():
     buckets, rate = TokenBuckets(), Rate(10, 2)
     assert buckets.take("a", rate, 0, 7)
