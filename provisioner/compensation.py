@@ -36,7 +36,9 @@ def _undo(
     others: bool,  # noqa: FBT001 - as in undo
 ) -> tuple[Action, ...]:
     match outcome:
-        case Launched(instance) if isinstance(action, Launch) and not _awaited(action, stored):
+        case Launched(instance) if isinstance(action, Launch) and not _awaited(
+            action, instance.instance_id, stored
+        ):
             return (Terminate((instance.instance_id,)),)
         case Allocated(address) if not _could_be_theirs(address.allocation_id, stored):
             return (Release((address.allocation_id,)),)
@@ -46,11 +48,15 @@ def _undo(
             return ()
 
 
-def _awaited(launch: Launch, stored: Record | None) -> bool:
-    """The next holder repeats this very launch, or looks for it by its token."""
+def _awaited(launch: Launch, instance_id: str, stored: Record | None) -> bool:
+    """The next holder repeats this very launch, looks for it by its token, or saw its end.
+
+    An attempt that was given up without this machine is not looked at any more.
+    """
     return any(
         (node.slot, node.attempt) == (launch.slot, launch.attempt)
         and node.state is not NodeState.GONE
+        and (node.retiring or node.state is not NodeState.FAILED or node.instance_id == instance_id)
         for node in (stored.nodes if stored else ())
     )
 

@@ -1,7 +1,9 @@
 """The life of one node as a table: where it is and what was seen give where it goes. Pure.
 
 Every pair is present. A machine that once ran Milvus holds its data, so nothing here ends such a
-machine except the user's own wish; what never ran is replaced, and what failed is removed.
+machine except the user's own wish, and it counts as lost only when EC2 shows its end: what EC2 does
+not show is looked for as long as it is wanted. What never ran is replaced, and what failed is
+removed.
 """
 
 from dataclasses import dataclass
@@ -121,7 +123,10 @@ def _running() -> dict[Saw, Step]:
         Saw.REFUSED: damaged,
         Saw.ASKED: damaged,
         Saw.UNSEEN: Step(
-            here, Do.NOTHING, "EC2 does not show the machine", Wait.UNSEEN, "INSTANCE_UNSEEN"
+            here,
+            Do.NOTHING,
+            "EC2 does not show the machine, which is still looked for",
+            reason="INSTANCE_UNSEEN",
         ),
         Saw.PENDING: Step(here, Do.NOTHING, "the machine starts again", reason="INSTANCE_PENDING"),
         Saw.BOOTING: silent,
@@ -218,7 +223,7 @@ def step(now: Life, saw: Saw, *, late: bool = False) -> Step:
     found = TABLE[now][saw]
     if not late or found.wait is None:
         return found
-    if found.wait is Wait.UNSEEN:  # unseen for all that time: as good as ended
+    if found.wait is Wait.UNSEEN:  # it never ran, or is to go: as good as ended
         return TABLE[now][Saw.ENDED]
     if now in _GROWING:
         return OVERDUE.get(saw, found)

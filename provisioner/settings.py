@@ -91,7 +91,10 @@ class Settings(Common):
         600, ge=1, description="How long other zones and types are tried for want of capacity."
     )
     provisioner_unseen_seconds: int = Field(
-        300, ge=1, description="How long EC2 may hide a machine before it counts as gone."
+        300,
+        ge=1,
+        description="How long EC2 may hide a machine that never ran, or is to go, "
+        "before it counts as gone.",
     )
     provisioner_ending_seconds: int = Field(
         600, ge=1, description="How long a machine may take to end before it is asked again."

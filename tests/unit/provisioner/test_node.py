@@ -32,7 +32,7 @@ def test_every_step_says_why(life, saw, late):
 def test_a_machine_that_ran_is_never_ended_by_us(saw, late):
     found = step(Life.RUNNING, saw, late=late)
     assert found.do is not Do.TERMINATE
-    if saw not in {Saw.ENDING, Saw.ENDED, Saw.NOTHING, Saw.REFUSED, Saw.ASKED} and not late:
+    if saw not in {Saw.ENDING, Saw.ENDED, Saw.NOTHING, Saw.REFUSED, Saw.ASKED}:
         assert found.to is Life.RUNNING
 
 
@@ -92,9 +92,16 @@ def test_every_growing_wait_ends_somewhere_or_begins_anew():
     assert {saw for saw, found in OVERDUE.items() if found.anew} == {Saw.NOTHING, Saw.ASKED}
 
 
-@pytest.mark.parametrize("life", [Life.STARTING, Life.RUNNING, Life.FAILED, Life.LEAVING])
-def test_unseen_for_too_long_is_as_good_as_ended(life):
+@pytest.mark.parametrize("life", [*GROWING, Life.FAILED, Life.REPLACING, Life.LEAVING])
+def test_unseen_for_too_long_is_as_good_as_ended_where_no_data_is_lost(life):
     assert step(life, Saw.UNSEEN, late=True) == step(life, Saw.ENDED)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_ran_and_is_not_shown_is_looked_for_without_end(late):
+    found = step(Life.RUNNING, Saw.UNSEEN, late=late)
+    assert (found.to, found.do, found.wait) == (Life.RUNNING, Do.NOTHING, None)
+    assert "ended" not in found.why
 
 
 def test_a_machine_that_does_not_end_is_asked_again():

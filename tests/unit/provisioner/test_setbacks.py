@@ -1,5 +1,7 @@
 """Decisions when something goes wrong on the way up, or later."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,11 +12,14 @@ from provisioner.plan import (
     Launch,
     Terminate,
 )
-from provisioner.record import ClusterState, NodeState
+from provisioner.questions import questions
+from provisioner.record import ClusterState, Condition, NodeState
+from provisioner.removal import WHITELIST_CLOSED
 from tests.unit.provisioner.shapes import (
     CLUSTER,
     ID,
     INSTALL,
+    LIMITS,
     MINUTE,
     NOW,
     SECOND,
@@ -22,6 +27,7 @@ from tests.unit.provisioner.shapes import (
     facts,
     intent,
     launched,
+    left,
     machine,
     node,
     only,
@@ -86,13 +92,35 @@ def test_a_fresh_machine_that_is_not_shown_is_waited_for():
     assert only(later).attempt == 2
 
 
-def test_an_unshown_machine_that_ran_is_lost_only_after_the_wait():
-    n = launched(S.RUNNING)
-    first = only(plan(record(n), facts()))
-    assert (first.state, first.reason) == (S.RUNNING, "INSTANCE_UNSEEN")
-    lost = plan(record(first), facts(), NOW + 5 * MINUTE)
+@pytest.mark.parametrize("passed", [5 * MINUTE, 600 * MINUTE])
+def test_a_machine_that_ran_is_looked_for_however_long_ec2_hides_it(passed):
+    first = plan(record(launched(S.RUNNING)), facts())
+    later = plan(first.record, facts(), NOW + passed)
+    assert (later.actions, later.settled, later.again_ms) == ((), True, LIMITS.settled_ms)
+    assert questions(later.record, SITE, NOW + passed).ids == (ID,)
+    assert (later.record.state, later.record.reason) == (ClusterState.DEGRADED, "INSTANCE_UNSEEN")
+    assert later.record.why == "master 0: EC2 does not show the machine, which is still looked for"
+    back = plan(later.record, facts(machine(), answers={TOKEN: Answer.ANSWERS}), NOW + passed)
+    assert (back.record.state, back.record.reason) == (ClusterState.RUNNING, "")
+    assert only(back).instance_id == ID
+
+
+def test_a_machine_that_was_hidden_and_is_shown_ended_is_lost():
+    hidden = plan(record(launched(S.RUNNING)), facts())
+    lost = plan(hidden.record, facts(machine(Machine.TERMINATED)), NOW + 60 * MINUTE)
     assert (only(lost).state, only(lost).reason) == (S.FAILED, "INSTANCE_LOST")
-    assert lost.actions == ()
+
+
+def test_the_deletion_of_a_cluster_with_a_hidden_machine_ends_and_looks_by_tag():
+    hidden = plan(record(launched(S.RUNNING)), facts(), NOW - 60 * MINUTE).record
+    spec = replace(hidden.spec, wanted=False)
+    closed = (Condition(WHITELIST_CLOSED, ok=True, since_ms=NOW),)
+    leaving = plan(replace(hidden, spec=spec, conditions=closed), facts())
+    assert (only(leaving).state, only(leaving).deadline_ms) == (S.RUNNING, NOW + 5 * MINUTE)
+    gone = plan(leaving.record, facts(), NOW + 5 * MINUTE)
+    assert (only(gone).state, gone.gone) == (S.GONE, False)
+    seen = facts(leftovers=left(instances=(machine(),)))
+    assert plan(gone.record, seen, NOW + 5 * MINUTE).actions == (Terminate((ID,)),)
 
 
 @pytest.mark.parametrize(("seen", "reason"), [
