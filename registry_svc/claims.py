@@ -9,7 +9,7 @@ from kite.errors import Conflict, InvalidRequest
 from kite.v1 import cluster_pb2 as pb
 from kite.v1 import operation_pb2 as ops
 from kite.v1.operation_pb2 import Event, Operation
-from registry_svc import admission, leases, stories
+from registry_svc import admission, leases, paging, stories
 from registry_svc.leases import Lease
 from registry_svc.record import DutyRecord, Record
 from registry_svc.store import Store
@@ -50,7 +50,9 @@ class Claims:
         number: int = 0,
         known: Collection[tuple[str, int]] | None = None,
     ) -> list[Record]:
-        """Up to `most` due clusters, each now leased to `holder`; its claims are numbered.
+        """Up to `most` due clusters, no more than a message holds, each now leased to `holder`.
+
+        Its claims are numbered.
 
         `known` are cluster id and fence of all that the holder knows it holds. What else it holds
         (the answer was lost, or who heard it is dead) ends first; None = nothing ends.
@@ -65,8 +67,12 @@ class Claims:
             self._end_unheard(holder, number, known)
         now = self._clock.now_ms()
         claimed: list[Record] = []
+        room = paging.LARGEST_BYTES
         # More candidates than wanted: other loops claim at the same time.
         for record in self._store.due(now, limit=4 * wanted):
+            room -= record.cluster.ByteSize() + record.operation.ByteSize()
+            if claimed and room < 0:
+                break  # an answer that cannot be sent would claim them for nobody
             lease = leases.taken(
                 record.lease,
                 holder,

@@ -8,7 +8,7 @@ from kite import names
 from kite.errors import InvalidRequest
 from kite.v1 import registry_pb2 as pb
 from kite.v1 import registry_pb2_grpc
-from kite.v1.cluster_pb2 import ADDRESS_MODE_ELASTIC
+from kite.v1.cluster_pb2 import ADDRESS_MODE_ELASTIC, Cluster
 from registry_svc import packing, paging, plans
 from registry_svc import spelling as sp
 from registry_svc.admission import AddressMode, Wish
@@ -17,6 +17,8 @@ from registry_svc.record import Record
 from registry_svc.store import Store
 from registry_svc.threads import Threads
 from registry_svc.wishes import Wishes, no_such_cluster
+
+_STEP = 100
 
 
 class ClustersRpc(registry_pb2_grpc.RegistryServiceServicer):
@@ -69,9 +71,24 @@ class ClustersRpc(registry_pb2_grpc.RegistryServiceServicer):
     ) -> pb.ListClustersResponse:
         size = paging.size(request.page_size)
         after = paging.read(request.page_token, parts=1)[0] if request.page_token else ""
-        found, key = await self._threads.run(self._store.page, request.user, after=after, size=size)
+        found, key = await self._threads.run(self._page, request.user, after, size)
         token = paging.token(key) if key else ""
         return pb.ListClustersResponse(clusters=found, next_page_token=token)
+
+    def _page(self, user: str, after: str, size: int) -> tuple[list[Cluster], str]:
+        """Read in steps: of large records little is read that the page has no room for."""
+        found: list[Cluster] = []
+        key = after
+        while True:
+            step = min(_STEP, size - len(found))
+            more, key = self._store.page(user, after=key, size=step)
+            found += more
+            fitting = paging.fitting((cluster.ByteSize() for cluster in found), most=size)
+            if fitting < len(found):
+                last = found[fitting - 1]
+                return found[:fitting], packing.live_key(last.user, last.milvus_name)
+            if not key or len(found) == size:
+                return found, key
 
     async def DeleteCluster(
         self, request: pb.DeleteClusterRequest, context: Any

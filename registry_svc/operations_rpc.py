@@ -71,11 +71,12 @@ class OperationsRpc(operation_pb2_grpc.OperationServiceServicer):
             before=before,
             size=size + 1,
         )
+        fitting = paging.fitting((o.ByteSize() for o in found), most=size)
         token = ""
-        if len(found) > size:
-            last = found[size - 1]
+        if len(found) > fitting:
+            last = found[fitting - 1]
             token = paging.token(str(last.started_at_ms), last.operation_id)
-        return pb.ListOperationsResponse(operations=found[:size], next_page_token=token)
+        return pb.ListOperationsResponse(operations=found[:fitting], next_page_token=token)
 
     async def RecordOperation(
         self, request: pb.RecordOperationRequest, context: Any
@@ -96,7 +97,8 @@ class OperationsRpc(operation_pb2_grpc.OperationServiceServicer):
     ) -> pb.ListEventsResponse:
         size = paging.size(request.page_size)
         found = await self._threads.run(self._events, request, size)
-        return pb.ListEventsResponse(events=found)
+        fitting = paging.fitting((e.ByteSize() for e in found), most=size)
+        return pb.ListEventsResponse(events=found[:fitting])
 
     def _events(self, request: pb.ListEventsRequest, size: int) -> list[pb.Event]:
         record = self._store.live(request.user, request.milvus_name)

@@ -1,11 +1,18 @@
-"""Page tokens and sizes: opaque to callers, checked when they come back. Pure."""
+"""Page tokens, opaque to callers and checked when they come back; sizes, in entries and bytes.
+
+A page may be shorter than was asked for; its token alone says whether there is more. Pure.
+"""
 
 import base64
 import binascii
+from collections.abc import Iterable
 
 from kite.errors import InvalidRequest
 
 USUAL, LARGEST = 100, 500
+# Half of what a message may have (kite.rpc.client.MAX_MESSAGE_BYTES): room for an entry that is
+# larger than all others, and for what stands round the entries.
+LARGEST_BYTES = 2 << 20
 
 
 def size(wished: int) -> int:
@@ -21,6 +28,17 @@ def size(wished: int) -> int:
             field="/page_size",
         )
     return wished or USUAL
+
+
+def fitting(sizes: Iterable[int], *, most: int) -> int:
+    """How many of entries of these sizes (bytes), in order, make a page: one at least, if any."""
+    count = together = 0
+    for one in sizes:
+        together += one
+        if count == most or (count and together > LARGEST_BYTES):
+            break
+        count += 1
+    return count
 
 
 def token(*parts: str) -> str:

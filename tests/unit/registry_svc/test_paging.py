@@ -43,3 +43,22 @@ def test_any_text_is_a_token_or_a_clear_refusal(text):
         assert refused.reason == "INVALID_PAGE_TOKEN"  # noqa: PT017 - both outcomes are fine
     else:
         assert len(found) == 2
+
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("sizes", "most", "fitting"),
+    [
+        ([], 5, 0),
+        ([1, 1, 1], 5, 3),
+        ([1, 1, 1], 2, 2),
+        ([MIB, MIB, 1], 5, 2),
+        ([MIB, MIB + 1], 5, 1),
+        ([3 * MIB, 1], 5, 1),
+        ([1, 3 * MIB, 1], 5, 1),
+    ],
+)
+def test_a_page_ends_by_count_or_by_bytes_and_has_one_entry_at_least(sizes, most, fitting):
+    assert paging.fitting(sizes, most=most) == fitting
