@@ -13,11 +13,11 @@ from pathlib import Path
 from kite import crash
 from kite.errors import Unavailable
 from kite.telemetry import logs
+from registry_svc import stored_format
 from registry_svc.engine import StoreRefused
 from registry_svc.journal_tail import tail
 
 _log = logs.get(__name__)
-FORMAT = 1
 PAGE = 4096
 FILE = "registry.sqlite"
 _DAMAGED = (
@@ -30,7 +30,7 @@ class Journal:
     """Callers take turns; one connection serves all threads.
 
     Raises:
-        StoreRefused: unreadable, damaged, or written by a newer Kite.
+        StoreRefused: unreadable, damaged, or written by a newer or an older Kite.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -55,14 +55,21 @@ class Journal:
         verdict = self._db.execute("PRAGMA quick_check(1)").fetchone()[0]
         if verdict != "ok":
             raise StoreRefused(f"{self._path}: damaged ({verdict}); {_DAMAGED}")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > FORMAT:
-            raise StoreRefused(f"{self._path}: written by a newer Kite (format {version})")
+        self._check_format()
         self._db.execute(
             "CREATE TABLE IF NOT EXISTS documents (collection TEXT, id TEXT, body BLOB NOT NULL, "
             "checksum INTEGER NOT NULL, PRIMARY KEY (collection, id)) WITHOUT ROWID"
         )
-        self._db.execute(f"PRAGMA user_version={FORMAT}")
+        self._db.execute(f"PRAGMA user_version={stored_format.FORMAT}")
+
+    def _check_format(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0:  # a new file
+            return
+        try:
+            stored_format.check(version)
+        except StoreRefused as refused:
+            raise StoreRefused(f"{self._path}: {refused}") from None
 
     def rows(self) -> Iterator[tuple[str, str, bytes]]:
         """Collection, id and body of every document.

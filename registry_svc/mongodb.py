@@ -14,7 +14,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 
 from kite.telemetry import logs
-from registry_svc import documents, selftest
+from registry_svc import documents, selftest, stored_format
 from registry_svc.documents import Kind
 from registry_svc.engine import StoreRefused
 
@@ -59,7 +59,8 @@ class Mongo:
     """Engine over the wire.
 
     Raises:
-        StoreRefused: does not answer, refuses our login, or its compare-and-set is not exact.
+        StoreRefused: does not answer, refuses our login, its compare-and-set is not exact, or its
+            documents have another format.
     """
 
     shared = True
@@ -99,6 +100,7 @@ class Mongo:
         if prove:
             selftest.prove(database)
         self.bound = documents.bind(self._alias)
+        stored_format.settle(database, self.bound)
         for kind in self.bound.each():
             kind.document.ensure_indexes()
 
