@@ -119,7 +119,4 @@ class OperationsRpc(operation_pb2_grpc.OperationServiceServicer):
 
 def _before(token: str) -> tuple[int, str]:
     started, operation_id = paging.read(token, parts=2)
-    try:
-        return int(started), operation_id
-    except ValueError:
-        raise paging.invalid() from None
+    return paging.number(started), operation_id

@@ -5,6 +5,7 @@ A page may be shorter than was asked for; its token alone says whether there is 
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable
 
 from kite.errors import InvalidRequest
@@ -13,6 +14,8 @@ USUAL, LARGEST = 100, 500
 # Half of what a message may have (kite.rpc.client.MAX_MESSAGE_BYTES): room for an entry that is
 # larger than all others, and for what stands round the entries.
 LARGEST_BYTES = 2 << 20
+_NUMBER = re.compile("0|[1-9][0-9]{0,18}")
+_LARGEST_NUMBER = 2**63 - 1
 
 
 def size(wished: int) -> int:
@@ -60,6 +63,17 @@ def read(text: str, *, parts: int) -> tuple[str, ...]:
     if len(found) != parts:
         raise invalid()
     return found
+
+
+def number(text: str) -> int:
+    """The number in a part, as str() writes it and a database of 64 bits takes it.
+
+    Raises:
+        InvalidRequest: INVALID_PAGE_TOKEN.
+    """
+    if not _NUMBER.fullmatch(text) or int(text) > _LARGEST_NUMBER:
+        raise invalid()
+    return int(text)
 
 
 def invalid() -> InvalidRequest:

@@ -35,6 +35,20 @@ def test_a_token_of_others_is_refused(text):
     assert caught.value.reason == "INVALID_PAGE_TOKEN"
 
 
+@pytest.mark.parametrize("number", [0, 1, 1_800_000_000_000, 2**63 - 1])
+def test_a_number_of_a_token_comes_back(number):
+    assert paging.number(str(number)) == number
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-1", str(2**63), "9" * 30, " 1", "1\n", "01", "1_0", "٣", "x"]
+)
+def test_a_number_that_no_token_had_is_refused(text):
+    with pytest.raises(InvalidRequest) as caught:
+        paging.number(text)
+    assert caught.value.reason == "INVALID_PAGE_TOKEN"
+
+
 @given(st.text())
 def test_any_text_is_a_token_or_a_clear_refusal(text):
     try:
