@@ -69,6 +69,7 @@ async def _watched(
                 return latest
     except Unavailable as away:
         _log.warning("watching an operation broke off", why=str(away))
+        await asyncio.sleep(away.retry_after)
     await asyncio.sleep(_AGAIN_SECONDS)
     return latest
 

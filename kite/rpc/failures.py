@@ -44,7 +44,6 @@ BARE: dict[StatusCode, type[KiteError]] = {
     StatusCode.UNAVAILABLE: errors.Unavailable,
     StatusCode.DEADLINE_EXCEEDED: errors.DeadlinePassed,
     StatusCode.CANCELLED: errors.Unavailable,
-    StatusCode.RESOURCE_EXHAUSTED: errors.RateLimited,
     StatusCode.INVALID_ARGUMENT: errors.InvalidRequest,
     StatusCode.NOT_FOUND: errors.NotFound,
 }
@@ -116,11 +115,16 @@ def trailers(error: KiteError) -> tuple[tuple[str, str | bytes], ...]:
 
 
 def from_rpc(failed: AioRpcError, target: str) -> KiteError:
-    """The failure behind a failed call; `target` is named when the server itself did not answer."""
+    """The failure behind a failed call; `target` is named when the server itself did not answer.
+
+    A bare RESOURCE_EXHAUSTED is a server with too many calls at once, or a message too large: no
+    one's rate is passed. Like all that is not silence it is not tried again by the channel.
+    """
     for key, value in failed.trailing_metadata() or ():
         if key == TRAILER and isinstance(value, bytes):
             return from_message(failure_pb2.Failure.FromString(value))
-    kind = BARE.get(failed.code(), errors.Internal)
-    return kind(
-        f"{target} did not do its part ({failed.code().name.lower()})", context={"service": target}
-    )
+    said = f"{target} did not do its part ({failed.code().name.lower()})"
+    context = {"service": target}
+    if failed.code() is StatusCode.RESOURCE_EXHAUSTED:
+        return errors.Unavailable(said, reason="BUSY", retry_after=1, context=context)
+    return BARE.get(failed.code(), errors.Internal)(said, context=context)

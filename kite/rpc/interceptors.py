@@ -20,6 +20,10 @@ from kite.rpc import caller, failures
 from kite.telemetry import logs
 
 _log = logs.get(__name__)
+# Watches of one method at a time, so that held requests of several edges leave room for all else:
+# a server takes kite.rpc.server.MAX_CONCURRENT calls.
+MOST_WATCHES = 640
+_AGAIN_SECONDS = 5
 _Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
@@ -58,7 +62,7 @@ class Calls(grpc.aio.ServerInterceptor):
     """Turns raised failures into trailers; knows what runs, and the streams that never end."""
 
     def __init__(self) -> None:
-        self._streams: set[asyncio.Task[Any]] = set()
+        self._streams: dict[asyncio.Task[Any], str] = {}
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -109,28 +113,38 @@ class Calls(grpc.aio.ServerInterceptor):
             await self._refuse_late(context)
             task = asyncio.current_task()
             assert task is not None
-            self._streams.add(task)
             try:
                 request = _decoded(handler, raw)
+                self._enter_watch(task, method)
                 async for answer in handler.unary_stream(request, context):
                     yield answer
             except asyncio.CancelledError:
                 if not self._ending:
                     raise
-                self._streams.discard(task)
+                self._streams.pop(task, None)
                 stopping = Unavailable("this service is stopping; watch again", reason="STOPPING")
                 await _abort(context, method, stopping)
             except grpc.aio.AbortError:
                 raise
             except Exception as error:  # noqa: BLE001 - the boundary: every failure gets a name here
-                self._streams.discard(task)  # an end must not cut off the telling of it
+                self._streams.pop(task, None)  # an end must not cut off the telling of it
                 await _abort(context, method, error)
             finally:
-                self._streams.discard(task)
+                self._streams.pop(task, None)
 
         return grpc.unary_stream_rpc_method_handler(
             call, response_serializer=handler.response_serializer
         )
+
+    def _enter_watch(self, task: asyncio.Task[Any], method: str) -> None:
+        """Raises Unavailable BUSY when as many watch already."""
+        if sum(one == method for one in self._streams.values()) >= MOST_WATCHES:
+            raise Unavailable(
+                f"{MOST_WATCHES} calls of this method watch already; ask, or watch again later",
+                reason="BUSY",
+                retry_after=_AGAIN_SECONDS,
+            )
+        self._streams[task] = method
 
     def _single(self, handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
         name = method.rpartition("/")[2]

@@ -1,18 +1,21 @@
 """How long a call may last: its deadline, its caller's, a frozen peer, a drain, a full house."""
 
 import asyncio
+import contextlib
 
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from kite.errors import DeadlinePassed, KiteError, RateLimited, Unavailable
-from kite.rpc import caller, client
+from bff.edge.failures import face
+from kite.errors import DeadlinePassed, KiteError, Unavailable
+from kite.rpc import caller, client, interceptors
 from kite.rpc import server as server_module
 from kite.rpc.server import RpcServer
 from kite.v1 import registry_pb2, registry_pb2_grpc
 from tests.faults.relay import Mode, Relay
 
 SERVICE = "kite.v1.RegistryService"
+WATCH = registry_pb2.WatchClustersRequest()
 
 
 class Back(registry_pb2_grpc.RegistryServiceServicer):
@@ -110,14 +113,14 @@ def test_a_caller_without_a_deadline_waits_for_ever():
 
 
 async def test_an_answer_that_is_too_big_is_refused_by_name(back):
-    with pytest.raises(KiteError, match="resource_exhausted"):
+    with pytest.raises(Unavailable, match="resource_exhausted"):
         await back.stub.ListClusters(registry_pb2.ListClustersRequest())
-    with pytest.raises(KiteError, match="resource_exhausted"):
+    with pytest.raises(Unavailable, match="resource_exhausted"):
         await back.stub.GetCluster(registry_pb2.GetClusterRequest(user="x" * (5 << 20)))
     assert back.waits == []
 
 
-async def test_more_calls_than_a_server_takes_are_refused_at_once(monkeypatch):
+async def test_a_full_server_is_busy_and_passes_no_users_rate(monkeypatch):
     monkeypatch.setattr(server_module, "MAX_CONCURRENT", 1)
     back = Back()
     server, target = await started(back)
@@ -125,11 +128,33 @@ async def test_more_calls_than_a_server_takes_are_refused_at_once(monkeypatch):
         stub = registry_pb2_grpc.RegistryServiceStub(channel)
         first = asyncio.create_task(_got(stub))
         await back.asked.wait()
-        with pytest.raises(RateLimited):
+        with pytest.raises(Unavailable) as refused:
             await stub.GetCluster(registry_pb2.GetClusterRequest())
+        shown = face(refused.value, request_id="r")
+        assert (shown.status, shown.headers) == (503, {"Retry-After": "1"})
+        assert (shown.body["reason"], shown.body["retryable"]) == ("BUSY", True)
         back.may_answer.set()
         await first
     await server.drain(0)
+
+
+async def test_watches_never_fill_a_server(back, monkeypatch):
+    monkeypatch.setattr(interceptors, "MOST_WATCHES", 2)
+    watches = [back.stub.WatchClusters(WATCH) for _ in range(2)]
+    for watch in watches:
+        assert (await anext(aiter(watch))).caught_up
+    with pytest.raises(Unavailable, match="watch again later") as refused:
+        await anext(aiter(back.stub.WatchClusters(WATCH)))
+    assert refused.value.reason == "BUSY"
+    back.may_answer.set()
+    await back.stub.GetCluster(registry_pb2.GetClusterRequest())
+
+    watches[0].cancel()
+    caught_up = False
+    async with asyncio.timeout(30):
+        while not caught_up:
+            with contextlib.suppress(Unavailable):
+                caught_up = (await anext(aiter(back.stub.WatchClusters(WATCH)))).caught_up
 
 
 async def test_a_drain_ends_streams_and_lets_calls_end(back):
