@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from rich.table import Table
 
 from kite import tags
+from tests.chaos import rules
 
-PORT = 19530
 QUIET = {"terminated"}
 STOPPED = "INSTANCE_STOPPED"
 
@@ -57,15 +57,19 @@ def look(ec2):
     )
 
 
-def compare(documents, users, sight):
-    """Rows of the table; `documents` are all clusters as the API shows them."""
+def compare(documents, users, sight, *, disturbed=(), control=()):
+    """Rows of the table; `documents` are all clusters as the API shows them.
+
+    `disturbed` are the ids of clusters that lost a machine by our own hand, `control` the ranges
+    from which the control plane may come.
+    """
     live = [one for d in documents for one in d["instances"] if one["instance-id"]]
     standing = [one for one in live if one["status"] != "failed"]
     ids = {one["instance-id"] for one in standing}
     return [
         _told(documents, users),
         _lists(documents, users),
-        _ended(documents),
+        _ended(documents, disturbed),
         _row("instances", ids, [i["InstanceId"] for i in sight.instances]),
         _row(
             "instances told to be stopped",
@@ -82,7 +86,7 @@ def compare(documents, users, sight):
              for n in sight.interfaces],
         ),
         _groups(documents, sight),
-        _rules(documents, sight),
+        _rules(documents, sight, control),
         _row("key pairs", (), [k["KeyName"] for k in sight.keys]),
     ]  # fmt: skip
 
@@ -128,14 +132,17 @@ def _lists(documents, users):
     return row
 
 
-def _ended(documents):
-    """A cluster rests: running, failed with a reason, or with a machine that somebody stopped."""
+def _ended(documents, disturbed):
+    """A cluster rests: running, with a machine that somebody stopped, or failed for our doing.
+
+    Services that die and calls that are lost are no reason to fail.
+    """
     states = Counter(d["status"] for d in documents)
     restless = [
-        f"{d['milvus-name']} is {d['status']}: {d['why']}"
+        f"{d['milvus-name']} is {d['status']}: {d['reason']} {d['why']}"
         for d in documents
         if d["status"] != "running"
-        and not (d["status"] == "failed" and d["reason"])
+        and not (d["status"] == "failed" and d["reason"] and d["cluster-id"] in disturbed)
         and (d["status"], d["reason"]) != ("degraded", STOPPED)
     ]
     return Row("clusters at rest", len(documents), sum(states.values()), restless)
@@ -189,24 +196,21 @@ def _groups(documents, sight):
     return _row("security groups", wanted, [g["GroupId"] for g in sight.groups])
 
 
-def _rules(documents, sight):
-    """Rules of whitelist groups against the stored wish."""
+def _rules(documents, sight, control):
+    """What each group lets in against what it should."""
     by_id = {g["GroupId"]: g for g in sight.groups}
-    row = Row("whitelist rules", 0, 0)
+    row = Row("rules", 0, 0)
     for document in documents:
         for group in document["security-groups"]:
-            if group["kind"] != "whitelist" or group["group-id"] not in by_id:
+            if group["group-id"] not in by_id:
                 continue
-            have = {
-                (r["CidrIp"], p.get("FromPort"))
-                for p in by_id[group["group-id"]]["IpPermissions"]
-                for r in p["IpRanges"]
-            }
-            want = {(source, PORT) for source in document["sources"]}
+            have = rules.held(by_id[group["group-id"]])
+            want = rules.wanted(group, document["sources"], control)
             row.wanted += len(want)
             row.found += len(have)
-            row.missing += [f"{document['milvus-name']} {s}" for s, _ in sorted(want - have)]
-            row.extra += [f"{document['milvus-name']} {s}" for s, _ in sorted(have - want)]
+            whose = f"{document['milvus-name']} {group['kind']}"
+            row.missing += sorted(f"{whose} {one}" for one in want - have)
+            row.extra += sorted(f"{whose} {one}" for one in have - want)
     return row
 
 

@@ -22,6 +22,8 @@ class Hosts:
 
     cloud: Cloud
     counts: Counter = field(default_factory=Counter)
+    met: set[str] = field(default_factory=set)
+    """Ids of the machines that something was done to, or was tried."""
     over: bool = False
     """From now on nobody is met any more; what was stopped for a while is still started."""
 
@@ -32,8 +34,10 @@ class Hosts:
         running = self._running()
         if not running:
             return AGAIN_SECONDS, partial(self.meet, one)
+        instance_id = running[int(one.part * len(running))]
+        self.met.add(instance_id)
         try:
-            left = self._do(one, running[int(one.part * len(running))])
+            left = self._do(one, instance_id)
         except ClientError:  # its user, or Kite, ends it at this moment
             return AGAIN_SECONDS, partial(self.meet, one)
         self.counts[one.do.value + (" for good" if one.for_good else "")] += 1

@@ -78,6 +78,7 @@ class Chaos:
             self.cloud.control(
                 "POST", "knobs", {**LATE, "visible-empty": self._dice.random() < 0.5}
             )
+        self.control = settings["KITE_WHITELIST_CONTROL_CIDRS"].split(",")
         self.hosts = Hosts(self.cloud, self.counts)
         self.database = None
         if wanted.registries > 1:
@@ -307,7 +308,17 @@ class Chaos:
     # verdict --------------------------------------------------------------------------------
 
     def _rows(self, documents):
-        return audit.compare(documents, self.users, audit.look(self.cloud.ec2))
+        return audit.compare(
+            documents,
+            self.users,
+            audit.look(self.cloud.ec2),
+            disturbed=self._disturbed(),
+            control=self.control,
+        )
+
+    def _disturbed(self):
+        """Clusters with a machine that this chaos ended, cut, stopped or rebooted."""
+        return {key[0] for key, ids in [*self.launched.items()] if ids & self.hosts.met}
 
     def _audit(self, title, documents):
         self._note_machines()

@@ -116,19 +116,48 @@ CLUSTER = {
     "instances": [
         {"instance-id": "i-1", "status": "running", "node-type": "master", "slot": 0},
     ],
-    "security-groups": [{"group-id": "sg-1", "kind": "whitelist"}],
+    "security-groups": [
+        {"group-id": "sg-0", "kind": "base"},
+        {"group-id": "sg-1", "kind": "whitelist"},
+        {"group-id": "sg-2", "kind": "peers"},
+    ],
 }
+CONTROL = "10.81.0.1/32"
+FAILED = {**CLUSTER, "status": "failed", "reason": "MILVUS_NOT_HEALTHY"}
+RULES = "rules"
+
+
+def tcp(first, last=None, protocol="tcp", **peers):
+    """A permission as EC2 shows it."""
+    last = first if last is None else last
+    none = {"IpRanges": [], "Ipv6Ranges": [], "UserIdGroupPairs": [], "PrefixListIds": []}
+    return {"IpProtocol": protocol, "FromPort": first, "ToPort": last, **none, **peers}
+
+
+def cidr(source):
+    return {"IpRanges": [{"CidrIp": source}]}
+
+
+BASE = [tcp(22, **cidr(CONTROL)), tcp(19530, **cidr(CONTROL))]
+LIST = [tcp(19530, **cidr("192.0.2.1/32"))]
+AMONG = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": "sg-2"}]}]
+
+
+def groups(base=BASE, whitelist=LIST, peers=AMONG):
+    return [
+        {"GroupId": f"sg-{n}", "IpPermissions": one}
+        for n, one in enumerate((base, whitelist, peers))
+    ]
 
 
 def sight(**other):
     tags = [{"Key": "kite:cluster", "Value": "c1"}, {"Key": "kite:slot", "Value": "0"}]
-    rule = {"FromPort": 19530, "IpRanges": [{"CidrIp": "192.0.2.1/32"}]}
     there = {
         "instances": [{"InstanceId": "i-1", "Tags": tags}],
         "volumes": [{"VolumeId": v, "Attachments": [{"InstanceId": "i-1"}]} for v in ("a", "b")],
         "addresses": [{"PublicIp": "198.18.80.1", "InstanceId": "i-1", "Tags": tags}],
         "interfaces": [{"NetworkInterfaceId": "eni-1", "Attachment": {"InstanceId": "i-1"}}],
-        "groups": [{"GroupId": "sg-1", "IpPermissions": [rule]}],
+        "groups": groups(),
         "keys": [],
     }
     return audit.Sight(**{**there, **other})
@@ -144,8 +173,9 @@ HALTED = {
 }
 
 
-def found(documents, seen):
-    return {row.kind for row in audit.compare(documents, [], seen) if not row.fine}
+def found(documents, seen, disturbed=()):
+    rows = audit.compare(documents, [], seen, disturbed=disturbed, control=[CONTROL])
+    return {row.kind for row in rows if not row.fine}
 
 
 def test_an_audit_without_differences_finds_none():
@@ -165,8 +195,7 @@ def test_an_audit_without_differences_finds_none():
         ([CLUSTER], sight(addresses=[{**sight().addresses[0], "InstanceId": ""}]), {"addresses"}),
         ([CLUSTER], sight(interfaces=[]), {"interfaces"}),
         ([CLUSTER], sight(groups=[]), {"security groups"}),
-        ([CLUSTER], sight(groups=[{"GroupId": "sg-1", "IpPermissions": []}]), {"whitelist rules"}),
-        ([{**CLUSTER, "sources": []}], sight(), {"whitelist rules"}),
+        ([{**CLUSTER, "sources": []}], sight(), {RULES}),
         ([CLUSTER], sight(keys=[{"KeyName": "kite"}]), {"key pairs"}),
         ([{**CLUSTER, "status": "loading"}], sight(), {"clusters at rest"}),
         ([{**CLUSTER, "status": "degraded"}], sight(), {"clusters at rest"}),
@@ -178,3 +207,63 @@ def test_an_audit_without_differences_finds_none():
 )  # fmt: skip
 def test_an_audit_names_what_differs(documents, seen, kinds):
     assert found(documents, seen) == kinds
+
+
+HOLES = [
+    tcp(19530, Ipv6Ranges=[{"CidrIpv6": "::/0"}]),
+    tcp(19530, **cidr("0.0.0.0/0")),
+    tcp(9091, **cidr("192.0.2.1/32")),
+    tcp(19530, 65535, **cidr("192.0.2.1/32")),
+    tcp(1, 19530, **cidr("192.0.2.1/32")),
+    tcp(19530, protocol="udp", **cidr("192.0.2.1/32")),
+    tcp(19530, UserIdGroupPairs=[{"GroupId": "sg-9"}]),
+    tcp(19530, PrefixListIds=[{"PrefixListId": "pl-1"}]),
+    {"IpProtocol": "-1", **cidr("192.0.2.1/32")},
+]
+
+
+@pytest.mark.parametrize("kind", ["base", "whitelist", "peers"])
+@pytest.mark.parametrize("hole", HOLES, ids=range(len(HOLES)))
+def test_an_audit_sees_every_hole_in_every_group(kind, hole):
+    whole = {"base": BASE, "whitelist": LIST, "peers": AMONG}[kind]
+    assert found([CLUSTER], sight(groups=groups(**{kind: [*whole, hole]}))) == {RULES}
+
+
+@pytest.mark.parametrize("kind", ["base", "whitelist", "peers"])
+def test_an_audit_misses_what_a_group_should_let_in(kind):
+    assert found([CLUSTER], sight(groups=groups(**{kind: []}))) == {RULES}
+
+
+def test_a_range_of_ports_in_place_of_one_is_missing_and_extra():
+    wider = [tcp(19530, 65535, **cidr("192.0.2.1/32"))]
+    rows = audit.compare([CLUSTER], [], sight(groups=groups(whitelist=wider)), control=[CONTROL])
+    row = next(row for row in rows if row.kind == RULES)
+    assert (row.missing, row.extra) == (
+        ["cats whitelist tcp 19530-19530 192.0.2.1/32"],
+        ["cats whitelist tcp 19530-65535 192.0.2.1/32"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "disturbed", "kinds"),
+    [
+        (FAILED, (), {"clusters at rest"}),
+        (FAILED, {"c2"}, {"clusters at rest"}),
+        (FAILED, {"c1"}, set()),
+        ({**FAILED, "reason": ""}, {"c1"}, {"clusters at rest"}),
+        ({**CLUSTER, "status": "loading"}, {"c1"}, {"clusters at rest"}),
+    ],
+)
+def test_a_cluster_may_fail_only_where_its_machine_was_met(document, disturbed, kinds):
+    assert found([document], sight(), disturbed) == kinds
+
+
+def test_whose_machine_was_met_is_known_from_every_machine_there_was(tmp_path):
+    chaos = Chaos(Wanted(1, "x", 0, 1, 1, 1, 1, tmp_path), console=None)
+    chaos.launched = {
+        ("c1", "0", "1"): {"i-1"},
+        ("c1", "0", "2"): {"i-2"},
+        ("c2", "0", "1"): {"i-3"},
+    }
+    chaos.hosts = SimpleNamespace(met={"i-1", "i-9"})
+    assert chaos._disturbed() == {"c1"}

@@ -89,6 +89,7 @@ def test_a_machine_that_never_starts_is_told(api, hosts, machine):
 def test_for_good_is_for_good(hosts, machine):
     assert hosts.meet(Disturbance(2.0, Do.STOP_HOST, seconds=FOR_GOOD)) is None
     assert hosts.counts == {"stop a host for good": 1}
+    assert hosts.met == {machine}
     assert state(hosts, machine) == "stopped"
 
 
