@@ -37,7 +37,8 @@ class Limits:
 
     `launches_per_hour` counts per slot; `install_tries` per machine. `missing_ms` is how long a
     group that EC2 does not see yet may hold up a launch. `lost_address_ms` is how long
-    the answer to AllocateAddress may be looked for before it is asked again.
+    the answer to AllocateAddress may be looked for before it is asked again. Whoever looks again
+    after `blind_ms` leaves every wait at least `second_look_ms` more.
     """
 
     waits_ms: Mapping[Wait, int] = field(default_factory=lambda: DEFAULT_WAITS_MS)
@@ -47,5 +48,7 @@ class Limits:
     capacity_pause_ms: int = 10_000
     lost_address_ms: int = 5_000
     permission_pause_ms: int = MINUTE_MS
+    blind_ms: int = 90_000
+    second_look_ms: int = 3 * MINUTE_MS
     poll_ms: int = 300
     settled_ms: int = 30_000

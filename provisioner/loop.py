@@ -208,6 +208,7 @@ class Loop:
             visit = self._visits.get(cluster_id)
             if visit is not None and visit.fence == claim.fence:
                 del self._visits[cluster_id]
+                self._turn.looks.pop(cluster_id, None)
                 self._woken.set()
 
     async def _give_back(self, claim: Claim) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from kite import crash
 from kite.clock import Clock
@@ -15,6 +15,7 @@ from provisioner.facts import Facts
 from provisioner.learn import Results, cloud_silent, learned
 from provisioner.limits import Limits
 from provisioner.operation import progressed
+from provisioner.patience import lengthened
 from provisioner.plan import Action, Plan
 from provisioner.questions import questions
 from provisioner.record import Record
@@ -40,7 +41,10 @@ class Turned:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The parts a turn needs. `until` tells how long the lease of a cluster now lasts."""
+    """The parts a turn needs. `until` tells how long the lease of a cluster now lasts.
+
+    `looks` remembers when each visited cluster was last seen, in epoch milliseconds.
+    """
 
     world: World
     registry: Registry
@@ -48,6 +52,7 @@ class Turn:
     limits: Limits
     until: Callable[[str], float]
     acting: Callable[[], asyncio.Semaphore]
+    looks: dict[str, int] = field(default_factory=dict)
 
     async def take(self, claim: Claim) -> Turned:
         """See, decide, reserve, act, commit.
@@ -63,7 +68,7 @@ class Turn:
         except KiteError as failed:
             return await self._blind(claim, failed)
         crash.point("after-see")
-        plan = decide(claim.record, facts, self.limits, looked)
+        plan = decide(self._in_time(claim.record, looked), facts, self.limits, looked)
         operation = progressed(
             plan.record, claim.operation, facts.installs, self.clock.now_ms(), gone=plan.gone
         )
@@ -78,6 +83,11 @@ class Turn:
         results = await self._act(reserved.record, plan.actions)
         crash.point("after-act")
         return await self._learn(reserved, results, plan, facts)
+
+    def _in_time(self, record: Record, looked: int) -> Record:
+        last = self.looks.get(record.cluster_id)
+        self.looks[record.cluster_id] = looked
+        return lengthened(record, self.limits, last, looked)
 
     async def _unreserved(self, claim: Claim, reserved: Claim) -> Claim:
         """The wish has changed before anything was sent: nothing is waited for that was not."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kite.sweep import Kind, Mode
-from provisioner import nodes, questions, removal, turn
+from provisioner import launch_refusals, nodes, questions, removal, sight, turn
 from provisioner.limits import Wait
 from provisioner.node import TABLE, Do, Life, Saw, Step
 from provisioner.sweep import facts as sweep_facts
@@ -160,6 +160,27 @@ def no_agreement_on_the_last(patch: Patch) -> None:
     patch.setattr("provisioner.registry.keeps_base", lambda o, me: o.cluster_id != me)
 
 
+def no_patience_with_milvus(patch: Patch) -> None:
+    """Milvus answers at the first look or never."""
+    waits = dict(process.LIMITS.waits_ms) | {Wait.MILVUS: 1}
+    patch.setattr(process, "LIMITS", replace(process.LIMITS, waits_ms=waits, second_look_ms=0))
+
+
+def no_other_offer(patch: Patch) -> None:
+    """A launch that met no capacity is asked for again as it was."""
+    patch.setattr(launch_refusals, "_nothing_made", lambda *_, **__: "")
+
+
+def no_second_install(patch: Patch) -> None:
+    """An install that stumbled has failed."""
+    patch.setattr(sight, "PASSING", frozenset())
+
+
+def no_second_look(patch: Patch) -> None:
+    """What came true while nobody could look came too late."""
+    patch.setattr(turn, "lengthened", lambda record, *_: record)
+
+
 FROZEN = Odds(freeze=0.06, dry=0.5, dies_at_boot=0.3, again=0.0)
 SICK = Odds(never_boots=0.5, no_ssh=0.5, install_breaks=0.5, throttle=0.3)
 LAGGING = Odds(lost=0.3, lag=0.8, freeze=0.02, deleted=0.2)
@@ -207,6 +228,10 @@ SAFEGUARDS = (
     Switch(no_end_of_what_failed, "end of what failed", Plan(SICK)),
     Switch(no_look_for_what_was_lost, "look for what was lost", Plan(LOSSES)),
     Switch(no_agreement_on_the_last, "agreement on the last", TOGETHER),
+    Switch(no_patience_with_milvus, "patience with Milvus"),
+    Switch(no_other_offer, "next type and zone"),
+    Switch(no_second_install, "install tried again"),
+    Switch(no_second_look, "second look after a blind time"),
 )
 _YOUNG = "test_the_young_are_left_alone_by_the_time_of_ec2"
 _TWICE = "test_an_orphan_goes_at_the_second_sighting"

@@ -43,6 +43,7 @@ class Cloud:
     dry_until: dict[tuple[str, str], float] = field(default_factory=dict)
     drought: frozenset[tuple[str, str]] = frozenset()
     forbidden_until: float = 0.0
+    refused: dict[tuple[str, int | None], set[tuple[str, str, str]]] = field(default_factory=dict)
     numbers: int = 0
     sender: tuple[str, bool] = ("", False)  # who asks, and whether it waits no more
     born: Callable[[Host], None] = lambda _: None
@@ -93,8 +94,9 @@ class Cloud:
         interface = asked["NetworkInterfaces"][0]
         self._check_groups(interface["Groups"])
         if self.chance.hits("quota"):
+            self._note(asked, "quota")
             raise _refused("VcpuLimitExceeded")
-        self._capacity(asked["InstanceType"], interface["SubnetId"])
+        self._capacity(asked, asked["InstanceType"], interface["SubnetId"])
         host = self._host(asked, interface)
         self.tokens[token] = (parameters, host.instance_id)
         return {"Instances": [host.api(self.now)]}
@@ -104,13 +106,21 @@ class Cloud:
         if not known.issuperset(wanted):
             raise _refused("InvalidGroup.NotFound")
 
-    def _capacity(self, kind: str, subnet: str) -> None:
+    def _capacity(self, asked: Answer, kind: str, subnet: str) -> None:
         offer = (kind, subnet)
         if self.chance.hits("dry"):
             self.dry_until[offer] = self.now + self.chance.between(1, 900)
-        dry = offer in self.drought or self.now < self.dry_until.get(offer, 0)
-        if dry and not self.chance.calm:
+        dry = self.now < self.dry_until.get(offer, 0) and not self.chance.calm
+        if dry or offer in self.drought:
+            self._note(asked, "dry", kind, subnet)
             raise _refused("InsufficientInstanceCapacity")
+
+    def _note(self, asked: Answer, *what: str) -> None:
+        """Bad luck of a slot, or with its address of a whole cluster: the judge asks for causes."""
+        marks = tags.unpack(asked["TagSpecifications"][0]["Tags"])
+        slot = int(marks[tags.SLOT]) if tags.SLOT in marks else None
+        code, kind, subnet = (*what, "", "")[:3]
+        self.refused.setdefault((marks[tags.CLUSTER], slot), set()).add((code, kind, subnet))
 
     def _host(self, asked: Answer, interface: Answer) -> Host:
         chance, now, number = self.chance, self.now, self.number()
@@ -194,6 +204,7 @@ class Cloud:
 
     def allocate(self, asked: Answer) -> Answer:
         if self.chance.hits("quota"):
+            self._note(asked, "quota")
             raise _refused("AddressLimitExceeded")
         number = self.number()
         marks = tags.unpack(asked["TagSpecifications"][0]["Tags"])

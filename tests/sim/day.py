@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 
+from provisioner.record import ClusterState
 from tests.sim import ear, judge
 from tests.sim.actor import Actor
 from tests.sim.chance import Chance, Odds, odds_of
@@ -55,6 +56,12 @@ class Day:
     @property
     def faults(self) -> list[str]:
         return self.wrong_ends + self.wrong_ways
+
+    @property
+    def ends(self) -> list[ClusterState]:
+        """The states of the clusters that users still want."""
+        wanted = [one for one, row in self.store.rows.items() if row.cluster.spec.wanted]
+        return [self.store.record(one).state for one in wanted]
 
     async def live(self) -> None:
         self.cloud = Cloud(self.chance, self.tale)
@@ -182,7 +189,7 @@ class Day:
             await asyncio.sleep(story.expovariate(1 / 200))
             for host in self._some(cluster_id):
                 self.tale.fault("ops", "stopped", host.instance_id)
-                host.stopped = True
+                host.stopped, host.stops = True, host.stops + 1
                 if story.random() < 0.5:
                     await asyncio.sleep(story.uniform(1, 900))
                     host.stopped = False

@@ -40,6 +40,8 @@ class Host:
     ending: float = 5.0
     reason: str = ""
     stopped: bool = False
+    stops: int = 0  # how often somebody stopped it
+    installs: list[str] = field(default_factory=list)  # how each run on it ended
     association: str = ""
     public_ip: str = ""
     installed_at: float = NEVER

@@ -42,6 +42,7 @@ class Installer:
         if host is None or address not in {host.public_ip, host.private_ip}:
             return "UNREACHABLE", 20.0
         if chance.hits("install_hangs"):
+            host.installs.append("DEADLINE")  # as it begins: others give up long before its end
             return "DEADLINE", HARD_DEADLINE
         if chance.hits("install_breaks"):
             return "TASK_FAILED", chance.between(5, 90)
@@ -50,9 +51,13 @@ class Installer:
         return "OK", 1.0 if host.installed_at < NEVER else chance.between(5, 90)
 
     def _end(self, run: Run, host: Host | None, reason: str) -> None:
+        over = self.cloud.now >= host.ended_at if host is not None else False
+        if run.result is None and host is not None and reason != "DEADLINE":
+            told = "CUT" if self.process.over else "UNREACHABLE" if over else reason
+            host.installs.append(told)
         if run.result is not None or self.process.over:
             return
-        if host is not None and self.cloud.now >= host.ended_at:
+        if over:
             reason = "UNREACHABLE"
         if reason == "OK" and host is not None:
             host.installed_at = min(host.installed_at, self.cloud.now)

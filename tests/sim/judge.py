@@ -8,26 +8,12 @@ from provisioner.facts import Machine
 from provisioner.record import ClusterState, Node, NodeState, Record
 from registry_svc import stories
 from registry_svc.record import Record as Row
+from tests.sim import causes
 from tests.sim.cloud import Cloud
 from tests.sim.hosts import Host, at
 from tests.sim.registry import Store
 from tests.sim.watch import Watch
 
-# Ends that an honest world can force; every other reason of a failed cluster is our own fault.
-HONEST = frozenset(
-    {
-        "INSUFFICIENT_CAPACITY",
-        "QUOTA_EXCEEDED",
-        "INSTANCE_LOST",
-        "INSTALL_FAILED",
-        "INSTALL_TOO_LONG",
-        "TASK_FAILED",
-        "UNREACHABLE",
-        "DEADLINE",
-        "MILVUS_NOT_HEALTHY",
-        "LAUNCH_LOOP",
-    }
-)
 SWEPT = 15 * 60.0  # seconds: two sightings by whoever has the duty, when nothing hinders
 POLICY = Policy()  # the sweep's own, whatever a test does to that of the days
 # Seconds. Boot, SSH, install and Milvus together take up to 160 here, an end 5.
@@ -92,6 +78,7 @@ def _of_one(cloud: Cloud, store: Store, cluster_id: str, row: Row) -> list[str]:
         return [f"left {host.instance_id}" for host in alive]
     record = store.record(cluster_id)
     found = [w for node in record.nodes for w in _of_node(cloud, node, alive)]
+    found += [w for node in record.nodes for w in _of_failed(cloud, record, node)]
     found += _of_whole(record, row)
     return found
 
@@ -101,7 +88,7 @@ def _of_whole(record: Record, row: Row) -> list[str]:
     if len(record.nodes) != 1 + record.spec.workers:
         found.append(f"has {len(record.nodes)} nodes")
     if record.state is ClusterState.FAILED:
-        if record.reason not in HONEST or not record.why:
+        if record.reason not in {node.reason for node in record.nodes} or not record.why:
             found.append(f"failed because of {record.reason}: {record.why}")
     elif record.state not in _HEALTHY:
         found.append(f"is {record.state} for ever: {record.why}")
@@ -111,6 +98,14 @@ def _of_whole(record: Record, row: Row) -> list[str]:
     if row.operation.state not in _ENDED and record.reason != "INSTANCE_STOPPED":
         found.append(f"its operation is told as {row.operation.state}")
     return found
+
+
+def _of_failed(cloud: Cloud, record: Record, node: Node) -> list[str]:
+    """The world must have given cause; every other failure is our own fault."""
+    met = causes.past(cloud, record.cluster_id, node.slot, alone=len(record.nodes) == 1)
+    if node.state is not NodeState.FAILED or causes.caused(node.reason, met):
+        return []
+    return [f"node {node.slot} failed without a cause: {node.reason}: {node.why}"]
 
 
 def _of_node(cloud: Cloud, node: Node, alive: list[Host]) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
+from provisioner.record import ClusterState
 from tests.sim.day import Day, live
 
 CHUNK = 25
@@ -25,6 +26,8 @@ class Figures:
     moments: int = 0
     launches: int = 0
     clusters: int = 0
+    wanted: int = 0  # of them in the end
+    running: int = 0  # of those
     extras: int = 0
     most: int = 0
     longest: float = 0.0
@@ -38,6 +41,9 @@ class Figures:
         self.moments += day.asked
         self.launches += len(day.cloud.hosts)
         self.clusters += len(day.store.rows)
+        ends = day.ends
+        self.wanted += len(ends)
+        self.running += sum(one is ClusterState.RUNNING for one in ends)
         self.extras += day.watch.extras
         self.most = max(self.most, day.watch.most)
         self.longest = max(self.longest, day.watch.longest)
@@ -47,7 +53,7 @@ class Figures:
         self.days += other.days
         self.bad |= other.bad
         self.faults.update(other.faults)
-        for name in ("moments", "launches", "clusters", "extras", "hours"):
+        for name in ("moments", "launches", "clusters", "wanted", "running", "extras", "hours"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.most = max(self.most, other.most)
         self.longest = max(self.longest, other.longest)
@@ -58,6 +64,8 @@ class Figures:
             f"{self.days:,} days ({self.hours:,.0f} hours), {self.clusters:,} clusters, "
             f"{self.launches:,} machines, {self.moments:,} calls\n"
             f"troubles: {told}\n"
+            f"{self.running:,} of {self.wanted:,} wanted clusters run in the end, the others "
+            "met what their reasons say\n"
             f"wrong ends: {len(self.bad)}; temporary extra machines: {self.extras} "
             f"(at most {self.most} for one slot); "
             f"longest time that something was nobody's: {self.longest:.0f} s"

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from provisioner import removal
+from provisioner.record import ClusterState
 from tests.sim import process
 from tests.sim.ablations import LATE, without
 from tests.sim.chance import Odds
@@ -21,6 +22,7 @@ def test_on_ordinary_days_every_wish_comes_true_in_its_time():
         day = live(seed, ORDINARY)
         assert day.tale.told == {}
         assert day.faults == [], f"seed {seed}"
+        assert set(day.ends) <= {ClusterState.RUNNING}, f"seed {seed}"
 
 
 @pytest.mark.parametrize(

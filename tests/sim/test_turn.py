@@ -146,7 +146,21 @@ async def test_what_was_not_shown_before_a_pause_is_not_judged_by_the_time_after
 
     launched = record(node(instance_id="i-1", intent=intent()))
     unseen, registry = decide(launched, facts(), Limits(), NOW).record, Registry()
-    await turn(Frozen(facts()), registry, clock=clock).take(claim(unseen))
+    one = turn(Frozen(facts()), registry, clock=clock)
+    one.looks[unseen.cluster_id] = clock.now_ms()
+    await one.take(claim(unseen))
+    assert any(w.record.nodes[0].instance_id != "i-1" for w in registry.writes) is lost
+
+
+@pytest.mark.parametrize(("ago", "lost"), [(1, True), (400, False), (None, False)])
+async def test_a_wait_that_ended_while_nobody_looked_goes_on_for_a_while(ago, lost):
+    clock = HandClock(NOW + 400_000)
+    launched = record(node(instance_id="i-1", intent=intent()))
+    unseen, registry = decide(launched, facts(), Limits(), NOW).record, Registry()
+    one = turn(World(facts()), registry, clock=clock)
+    if ago is not None:
+        one.looks[unseen.cluster_id] = clock.now_ms() - ago * 1000
+    await one.take(claim(unseen))
     assert any(w.record.nodes[0].instance_id != "i-1" for w in registry.writes) is lost
 
 
