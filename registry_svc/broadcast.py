@@ -6,6 +6,7 @@ so that a slow reader costs memory to nobody.
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Self
@@ -20,6 +21,9 @@ from registry_svc.threads import Threads
 _log = logs.get(__name__)
 # How far clocks of registry processes may differ before a change is seen late.
 SKEW_MS = 10_000
+# How long it is known that a deletion was told: longer than a look for changes goes back, and than
+# older news of the cluster can be on its way.
+TOLD_SECONDS = 6 * SKEW_MS / 1000
 Wants = Callable[[Record], bool]
 
 
@@ -106,6 +110,8 @@ class Broadcast:
         self._scan: asyncio.Task[None] | None = None
         # Highest write told per cluster, so that late news never overtakes newer.
         self._told: dict[str, int] = {}
+        # Deleted ones among them, and when that was told (monotonic seconds); oldest first.
+        self._over: deque[tuple[float, str]] = deque()
         self._stopped = False
         store.listen(self._changed)
 
@@ -132,6 +138,7 @@ class Broadcast:
             self._scan = None
         if not self._watchers:
             self._told.clear()
+            self._over.clear()
 
     def stop(self) -> None:
         """End every watch; for shutdown."""
@@ -150,8 +157,17 @@ class Broadcast:
         if record.writes <= known:
             return
         self._told[record.cluster.cluster_id] = record.writes
+        self._forget_over()
+        if not record.live:
+            self._over.append((self._clock.monotonic(), record.cluster.cluster_id))
         for watcher in tuple(self._watchers):
             watcher.offer(record)
+
+    def _forget_over(self) -> None:
+        """A watch may last for months; what is deleted and told has no more news."""
+        limit = self._clock.monotonic() - TOLD_SECONDS
+        while self._over and self._over[0][0] < limit:
+            self._told.pop(self._over.popleft()[1], None)
 
     async def _rescan(self) -> None:
         since = self._clock.now_ms()
@@ -162,6 +178,9 @@ class Broadcast:
                 found = await self._threads.run(self._store.changed_since, since - SKEW_MS)
             except KiteError as failed:
                 _log.warning("looking for changes failed", reason=failed.reason)
+                continue
+            except Exception:  # noqa: BLE001 - watchers outlive a defect
+                _log.exception("looking for changes hit a defect")
                 continue
             since = begun
             for record in sorted(found, key=lambda r: r.changed_at_ms):

@@ -43,6 +43,8 @@ async def tidy_for_ever(store: Store, threads: Threads, time: StoreTime, *, seco
             await threads.run(tidy, store, time.now_ms())
         except KiteError as failed:
             _log.warning("tidying failed", reason=failed.reason)
+        except Exception:  # noqa: BLE001 - a record that nobody can read ends no registry
+            _log.exception("tidying hit a defect; the next round tries again")
         await asyncio.sleep(seconds)
 
 
@@ -59,6 +61,9 @@ async def watch_health(
         except KiteError as failed:
             readable = False
             _log.warning("the store cannot be read", reason=failed.reason)
+        except Exception:  # noqa: BLE001 - as above
+            readable = False
+            _log.exception("the look at the store hit a defect")
         threads.away(away=not readable)
         if readable != serving:
             serving = readable

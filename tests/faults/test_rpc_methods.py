@@ -16,7 +16,7 @@ from tests.house import tree
 LEVEL = descriptor_pb2.MethodOptions
 # Sent once: a second time might be one more. Why a caller's own repeat does no harm:
 ONCE = {
-    "kite.v1.ControllerService/Claim": "the next claim lists what is held; the rest is free at once",
+    "kite.v1.ControllerService/Claim": "the next one lists what is held; the rest is free at once",
     "kite.v1.RegistryService/SetWhitelist": "compare-and-set on the revision",
     "kite.v1.OperationService/AppendEvents": "a line of the story may be told twice",
     "kite.v1.WhitelistService/SetRules": "the same whitelist again changes nothing",

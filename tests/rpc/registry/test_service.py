@@ -106,12 +106,13 @@ async def health(channel, service):
     return (await stub.Check(request, timeout=5)).status
 
 
-async def test_health_follows_the_store(registry, monkeypatch):
+@pytest.mark.parametrize("away", [Unavailable(), ValueError("a defect")], ids=["away", "defect"])
+async def test_health_follows_the_store(registry, monkeypatch, away):
     readable = True
 
     def ping():
         if not readable:
-            raise Unavailable
+            raise away
 
     monkeypatch.setattr(registry.store, "ping", ping)
     told = asyncio.Queue()
@@ -137,13 +138,14 @@ async def test_every_service_is_serving(registry):
             assert await health(channel, name) == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_tidying_goes_on_after_a_failure(registry, monkeypatch):
+@pytest.mark.parametrize("failed", [Unavailable(), KeyError("spec")], ids=["away", "defect"])
+async def test_tidying_goes_on_after_a_failure(registry, monkeypatch, failed):
     rounds = asyncio.Queue()
     loop = asyncio.get_running_loop()
 
     def tidy(store, now_ms):
         loop.call_soon_threadsafe(rounds.put_nowait, now_ms)
-        raise Unavailable
+        raise failed
 
     monkeypatch.setattr(tidying, "tidy", tidy)
     beside = asyncio.create_task(

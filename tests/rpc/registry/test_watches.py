@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import pymongo
 import pytest
@@ -198,6 +199,46 @@ async def test_late_news_never_overtakes_newer(embedded):
         broadcast._publish(old)
         assert [await watcher.next(), await watcher.next()] == [old, new]
         assert await watcher.next(seconds=0) is None
+    threads.close()
+
+
+async def test_what_was_told_of_a_deleted_cluster_is_forgotten_in_time(embedded):
+    """The edge's watch lasts as long as the edge: memory must not grow with every deletion."""
+    world = World(embedded)
+    threads = Threads(1, waiting=1)
+    broadcast = Broadcast(world.store, threads, world.clock, queue=9, rescan_ms=1000)
+    with broadcast.subscribe(lambda record: False):
+        lives = world.create("lives")
+        record = world.create()
+        for number in range(100):
+            mine = pb.Cluster(cluster_id=f"c{number}", deleted_at_ms=5)
+            broadcast._publish(replace(record, cluster=mine, writes=2))
+            broadcast._publish(replace(record, cluster=mine, writes=1))
+            assert broadcast._told[mine.cluster_id] == 2  # late news of it is still known as late
+            world.clock.forward(seconds=30)
+            await asyncio.sleep(0)
+        assert lives.cluster.cluster_id in broadcast._told
+        assert len(broadcast._told) < 2 + 100 / 20
+        assert len(broadcast._over) < 100 / 20
+    threads.close()
+
+
+async def test_the_look_for_changes_outlives_a_defect(embedded, monkeypatch):
+    world = World(embedded)
+    threads = Threads(1, waiting=1)
+    monkeypatch.setattr(embedded, "shared", True)
+    answers = [ValueError("a document that nobody can read"), [world.create()]]
+
+    def changed_since(since_ms):
+        answer = answers.pop(0) if answers else []
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(world.store, "changed_since", changed_since)
+    broadcast = Broadcast(world.store, threads, world.clock, queue=9, rescan_ms=10)
+    with broadcast.subscribe(lambda record: True) as watcher:
+        assert (await watcher.next(seconds=20)) is not None
     threads.close()
 
 
