@@ -50,6 +50,14 @@ class AddressFact:
     association_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class VolumeFact:
+    """One volume in use, with the machines it is attached to; none while it is being made."""
+
+    volume_id: str
+    attached: tuple[str, ...] = ()
+
+
 class Answer(StrEnum):
     """What Milvus said over its own port."""
 
@@ -111,7 +119,7 @@ class Leftovers:
     instances: tuple[InstanceFact, ...] = ()
     addresses: tuple[AddressFact, ...] = ()
     free_volumes: tuple[str, ...] = ()
-    busy_volumes: tuple[str, ...] = ()
+    busy_volumes: tuple[VolumeFact, ...] = ()
     others: bool = True
 
 

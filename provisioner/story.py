@@ -1,6 +1,7 @@
 """What happened between two records, as lines of the cluster's story. Pure."""
 
 from provisioner.record import Event, Node, NodeState, Record
+from provisioner.removal import ALL_PROVEN
 
 
 def story(before: Record, after: Record, now: int) -> tuple[Event, ...]:
@@ -12,6 +13,10 @@ def story(before: Record, after: Record, now: int) -> tuple[Event, ...]:
     if before.state is not after.state:
         name = "Cluster" + after.state.value.capitalize()
         events.append(Event(now, name, after.why, (("reason", after.reason),)))
+    unproven = after.condition(ALL_PROVEN)
+    if unproven and not unproven.ok and unproven != before.condition(ALL_PROVEN):
+        reason = (("reason", unproven.reason),)
+        events.append(Event(now, "MachineLeftAlone", unproven.description, reason))
     if after.address.allocation_id and not before.address.allocation_id:
         events.append(Event(now, "AddressAllocated", f"address {after.address.public_ip}"))
     if after.groups and not before.groups:

@@ -20,6 +20,15 @@ def token(install: str, cluster_id: str, slot: int, attempt: int) -> str:
     return digest[:TOKEN_LENGTH].lower()
 
 
+def proves(client_token: str, install: str, cluster_id: str, slot: int, attempt: int) -> bool:
+    """Whether a machine that names this launch in its tags was made by it.
+
+    Tags can be copied ("launch more like this" does) and edited. The ClientToken is set by whoever
+    launches, and nobody can change it afterwards.
+    """
+    return bool(client_token) and client_token == token(install, cluster_id, slot, attempt)
+
+
 def login_key_name(install: str) -> str:
     """Name of the SSH key all machines of an install are logged into with; EC2 does not know it."""
     return f"kite-{install}"

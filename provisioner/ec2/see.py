@@ -7,7 +7,7 @@ from typing import Any
 from kite import tags
 from provisioner.ec2.client import Ec2
 from provisioner.ec2.pages import pages
-from provisioner.facts import AddressFact, InstanceFact, Machine
+from provisioner.facts import AddressFact, InstanceFact, Machine, VolumeFact
 
 DATA_DEVICE = "/dev/sdf"  # what a launch calls the data volume; the kernel has names of its own
 
@@ -46,18 +46,23 @@ class Finder:
         ]
         return sorted(found, key=lambda a: a.allocation_id)
 
-    async def volumes(self, cluster_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Ids of the cluster's volumes: those free to delete, those still in use."""
+    async def volumes(self, cluster_id: str) -> tuple[tuple[str, ...], tuple[VolumeFact, ...]]:
+        """The cluster's volumes: ids of those free to delete, and those still in use."""
         found = await self._tagged("DescribeVolumes", "Volumes", cluster_id)
         ours = [v for v in found if self._ours(v) and v["State"] not in {"deleting", "deleted"}]
         free = tuple(v["VolumeId"] for v in ours if v["State"] in {"available", "error"})
-        return free, tuple(v["VolumeId"] for v in ours if v["VolumeId"] not in free)
+        return free, tuple(_held(v) for v in ours if v["VolumeId"] not in free)
 
     def _ours(self, thing: Mapping[str, Any]) -> bool:
         return tags.unpack(thing.get("Tags")).get(tags.INSTALL) == self._install
 
     async def _tagged(self, action: str, key: str, cluster_id: str) -> list[dict[str, Any]]:
         return await _listed(self._ec2, action, key, _by_tag(cluster_id))
+
+
+def _held(volume: Mapping[str, Any]) -> VolumeFact:
+    attached = (one.get("InstanceId", "") for one in volume.get("Attachments", ()))
+    return VolumeFact(volume["VolumeId"], tuple(sorted({*attached} - {""})))
 
 
 def _by_tag(cluster_id: str) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from kite.v1 import cluster_pb2
 from provisioner.facts import ENDED, Machine
 from provisioner.packing import unpack_cluster
 from provisioner.record import Node, NodeState, Record
-from provisioner.tokens import token
+from provisioner.tokens import proves, token
 
 # A machine that is told to be lost may hold data: should EC2 show it alive, people decide.
 _LOST = "INSTANCE_LOST"
@@ -30,7 +30,7 @@ def instance(found: Mapping[str, Any]) -> Thing:
         attempt=owner.attempt if owner else -1,
         born_ms=_ms(found.get("LaunchTime")),
         ended=Machine(found["State"]["Name"]) in ENDED,
-        proven=named is not None and found.get("ClientToken") == token(*named),
+        proven=named is not None and proves(found.get("ClientToken", ""), *named),
         name=marks.get(tags.MILVUS_NAME, ""),
     )
 

@@ -8,6 +8,7 @@ import pytest
 
 from localcloud.strict.faults import Fault, Kind
 from provisioner.facts import Answer
+from provisioner.tokens import token
 from tests.cloud.provisioner.test_story import NOTHING
 
 
@@ -288,10 +289,67 @@ async def test_what_a_lost_process_left_under_the_tags_goes_with_the_cluster(hou
         MinCount=1,
         MaxCount=1,
         SubnetId=house.settings.provisioner_subnets[0],
-        TagSpecifications=[{"ResourceType": kinds["instance"], "Tags": tags}],
+        ClientToken=token("test", cluster.cluster_id, 0, 7),
+        TagSpecifications=[
+            {
+                "ResourceType": kinds["instance"],
+                "Tags": [
+                    *tags,
+                    {"Key": "kite:slot", "Value": "0"},
+                    {"Key": "kite:attempt", "Value": "7"},
+                ],
+            }
+        ],
     )
     await house.delete()
     await house.until("DELETED")
     assert {k: v for k, v in house.left().items() if k != "volumes"} == {
         k: [] for k in NOTHING if k != "volumes"
     }
+
+
+def launched_like(house, ground, **more):
+    """A machine of somebody's own, made with "launch more like this": all tags are copied."""
+    (ours,) = house.machines()
+    kinds = ("instance", "volume")
+    specifications = [{"ResourceType": kind, "Tags": ours["Tags"]} for kind in kinds]
+    return house.strict.client().run_instances(
+        ImageId=ground.image, InstanceType="t3.micro", MinCount=1, MaxCount=1,
+        SubnetId=ground.subnets[0], TagSpecifications=specifications, **more,
+    )["Instances"][0]["InstanceId"]  # fmt: skip
+
+
+async def test_somebodys_own_machine_with_copied_tags_outlives_the_cluster(house, ground):
+    await house.create()
+    await house.until("RUNNING")
+    theirs = launched_like(house, ground)
+    await house.delete()
+    gone = await house.until("DELETED")
+    assert [one["InstanceId"] for one in house.machines()] == [theirs]
+    volumes = house.ec2.describe_volumes()["Volumes"]
+    assert {a["InstanceId"] for v in volumes for a in v["Attachments"]} == {theirs}
+    told = [one for one in await house.events() if one.type == "MachineLeftAlone"]
+    assert [theirs in one.description for one in told] == [True]
+    (condition,) = [one for one in gone.status.conditions if one.type == "AllMachinesProven"]
+    assert (condition.ok, condition.reason) == (False, "MACHINE_NOT_PROVEN")
+
+
+async def test_a_deletion_waits_for_a_copy_in_our_groups_and_says_what_to_do(house, ground):
+    await house.create()
+    cluster = await house.until("RUNNING")
+    groups = [one.group_id for one in cluster.status.security_groups]
+    theirs = launched_like(house, ground, SecurityGroupIds=groups)
+    operation = await house.delete()
+
+    async def told():
+        steps = (await house.operation(operation.operation_id)).steps
+        return next((one.description for one in steps if theirs in one.description), "")
+
+    async with asyncio.timeout(50):
+        while "GROUPS_IN_USE" not in {c.reason for c in (await house.get()).status.conditions}:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+    assert "take it out, or end it" in await told()
+    assert [one["InstanceId"] for one in house.machines()] == [theirs]
+    house.strict.client().terminate_instances(InstanceIds=[theirs])
+    await house.until("DELETED", seconds=40)
+    assert house.left() == NOTHING

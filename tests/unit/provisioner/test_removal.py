@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner.facts import AddressFact, InstanceFact, Machine
+from provisioner.facts import AddressFact, InstanceFact, Machine, VolumeFact
 from provisioner.plan import (
     CloseGroups,
     DeleteVolumes,
@@ -15,6 +15,7 @@ from provisioner.plan import (
 from provisioner.record import Address, ClusterState, NodeState
 from provisioner.removal import (
     ADDRESS_ASKED,
+    ALL_PROVEN,
     BASE_DROPPED,
     GROUPS_DROPPED,
     WHITELIST_CLOSED,
@@ -153,13 +154,79 @@ def test_gone_when_nothing_is_left(others):
     ({"instances": (machine(Machine.SHUTTING_DOWN),)}, ()),
     ({"addresses": (AddressFact("eipalloc-5", "1"),)}, (Release(("eipalloc-5",)),)),
     ({"free_volumes": ("vol-1",)}, (DeleteVolumes(("vol-1",)),)),
-    ({"busy_volumes": ("vol-1",)}, ()),
+    ({"busy_volumes": (VolumeFact("vol-1"),)}, ()),
+    ({"busy_volumes": (VolumeFact("vol-1", (ID,)),)}, ()),
 ])  # fmt: skip
 def test_what_memory_forgot_is_found_by_tag(more, actions):
     cluster = gone(address=Address(), held=EVERYTHING)
     found = plan(cluster, facts(leftovers=left(**more)))
     assert found.actions == actions
     assert not found.gone
+
+
+STRANGER = InstanceFact("i-9", Machine.RUNNING, token="by-hand", slot=0, attempt=1)
+
+
+@pytest.mark.parametrize(("more", "ours"), [
+    ({}, False),  # launched "like this one": the tags are copied, the token is not
+    ({"token": ""}, False),
+    ({"token": "", "slot": -1, "attempt": -1}, False),
+    ({"token": token_of(2)}, False),
+    ({"token": token_of(7), "attempt": 7}, True),  # of a process that was lost
+    ({"token": token_of(7, slot=3), "attempt": 7, "slot": 3}, True),
+    ({"token": TOKEN, "slot": -1, "attempt": -1}, True),  # its tags were damaged
+    ({"instance_id": ID, "token": "", "slot": -1, "attempt": -1}, True),
+])  # fmt: skip
+def test_a_machine_under_our_tags_is_ended_only_on_proof(more, ours):
+    seen = replace(STRANGER, **more)
+    cluster = gone(address=Address(), held=EVERYTHING)
+    found = plan(cluster, facts(leftovers=left(instances=(seen,))))
+    assert found.actions == ((Terminate((seen.instance_id,)),) if ours else ())
+    assert found.gone is not ours
+    told = found.record.condition(ALL_PROVEN)
+    assert (told is None) is ours
+
+
+def test_no_proof_without_a_token_on_either_side():
+    cluster = gone(address=Address(), held=EVERYTHING)
+    cluster = replace(cluster, nodes=(replace(cluster.nodes[0], token="", instance_id=""),))
+    nameless = replace(STRANGER, token="")
+    assert plan(cluster, facts(leftovers=left(instances=(nameless,)))).actions == ()
+
+
+def test_a_stranger_is_named_with_what_to_do_until_it_is_gone():
+    cluster = gone(address=Address())
+    found = plan(cluster, facts(leftovers=left(instances=(STRANGER,))))
+    assert found.actions == (DropGroups(last_cluster=False),)  # EC2 refuses it if it is in one
+    told = found.record.condition(ALL_PROVEN)
+    assert (told.ok, told.reason, told.since_ms) == (False, "MACHINE_NOT_PROVEN", NOW)
+    assert "this cluster's tags: i-9; remove its kite: tags" in told.description
+    same = plan(found.record, facts(leftovers=left(instances=(STRANGER,))), NOW + MINUTE)
+    assert same.record.condition(ALL_PROVEN) == told
+    ended = replace(STRANGER, machine=Machine.SHUTTING_DOWN)
+    after = plan(found.record, facts(leftovers=left(instances=(ended,))))
+    assert after.record.condition(ALL_PROVEN).ok
+
+
+def test_of_many_strangers_five_are_named():
+    many = tuple(replace(STRANGER, instance_id=f"i-{n}") for n in range(2, 9))
+    found = plan(gone(), facts(leftovers=left(instances=many)))
+    told = found.record.condition(ALL_PROVEN).description
+    assert "tags: i-2, i-3, i-4, i-5, i-6 and 2 more; remove" in told
+
+
+@pytest.mark.parametrize(("attached", "waits"), [
+    (("i-9",), False),
+    (("i-7",), True),
+    ((ID,), True),
+    ((ID, "i-9"), True),
+    ((), True),
+])  # fmt: skip
+def test_a_volume_that_only_a_stranger_holds_is_the_strangers(attached, waits):
+    cluster = gone(address=Address(), held=EVERYTHING)
+    seen = left(instances=(STRANGER,), busy_volumes=(VolumeFact("vol-1", attached),))
+    found = plan(cluster, facts(leftovers=seen))
+    assert (found.actions, found.gone) == ((), not waits)
 
 
 def test_a_cluster_deleted_before_its_first_turn():

@@ -18,7 +18,7 @@ from provisioner.record import (
     OperationState,
     Spec,
 )
-from provisioner.removal import GROUPS_DROPPED, WHITELIST_CLOSED
+from provisioner.removal import ALL_PROVEN, GROUPS_DROPPED, WHITELIST_CLOSED
 from provisioner.status import told, with_condition
 from provisioner.story import story
 from tests.unit.provisioner.shapes import (
@@ -266,3 +266,15 @@ def test_the_story():
     assert kinds(up, failed) == ["NodeFailed", "ClusterFailed"]
     assert kinds(record(launched(S.FAILED)), record(launched(S.FAILED, retiring=True))) == []
     assert intent().client_token == TOKEN
+
+
+def test_a_machine_left_alone_is_told_once():
+    before = record(wanted=False)
+
+    def left_alone(ids):
+        return with_condition(before, ALL_PROVEN, ok=False, now=NOW, reason="X", description=ids)
+
+    assert kinds(before, left_alone("i-9")) == ["MachineLeftAlone"]
+    assert kinds(left_alone("i-9"), left_alone("i-9")) == []
+    assert kinds(left_alone("i-9"), left_alone("i-8, i-9")) == ["MachineLeftAlone"]
+    assert kinds(left_alone("i-9"), with_condition(before, ALL_PROVEN, ok=True, now=NOW)) == []
