@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kite.clock import LAST_MS
 from kite.errors import AlreadyExists, Conflict, InvalidRequest, OverLimit, WrongState
 from kite.ports import PortType
 from registry_svc import plans
@@ -86,7 +87,8 @@ def check_rules(rules: Collection[RuleWish]) -> None:
     """Refuse what the whitelist service would never hand on.
 
     Raises:
-        InvalidRequest: INVALID_RULE (not canonical, no port type, twice the same), TOO_MANY_RULES.
+        InvalidRequest: INVALID_RULE (not canonical, no port type, twice the same, at no date),
+            TOO_MANY_RULES.
     """
     if len(rules) > MOST_RULES:
         raise InvalidRequest(
@@ -121,6 +123,8 @@ def _rule_fault(rule: RuleWish, seen: set[tuple[str, PortType | None]]) -> str:
         return "the rule names no port type"
     if (rule.source_ip, rule.port_type) in seen:
         return f"{rule.source_ip} with {rule.port_type} comes twice"
+    if not 0 <= rule.expires_at_ms <= LAST_MS:
+        return f"{rule.source_ip} expires at a moment that no date can name"
     try:
         canonical = str(ipaddress.ip_network(rule.source_ip))
     except ValueError:

@@ -17,7 +17,7 @@ from kite.v1 import cluster_pb2 as pb
 from kite.v1 import operation_pb2 as ops
 from kite.v1.operation_pb2 import Event, Operation
 from registry_svc import admission, packing, stories
-from registry_svc.engine import Taken
+from registry_svc.engine import Taken, sent
 from registry_svc.record import Record
 from registry_svc.store import Store
 from registry_svc.wishes import new_operation_id
@@ -75,6 +75,11 @@ class Adoption:
             return _refused(cluster, refused.description)
         if self._store.live(cluster.user, cluster.milvus_name):
             return _refused(cluster, f"{cluster.user} has another {cluster.milvus_name}")
+        try:
+            with sent():
+                self._store.check(self._record(cluster, 1, ""))
+        except InvalidRequest as refused:
+            return _refused(cluster, refused.description)
         return Verdict(cluster.cluster_id, Outcome.NEW, "the registry does not know it")
 
     def _written(self, cluster: pb.Cluster, request_id: str) -> Verdict:

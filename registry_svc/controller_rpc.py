@@ -9,6 +9,7 @@ from kite.v1 import controller_pb2_grpc
 from registry_svc import leases
 from registry_svc.broadcast import Broadcast
 from registry_svc.claims import Claims, Commit
+from registry_svc.engine import sent
 from registry_svc.record import Record
 from registry_svc.store import Store
 from registry_svc.threads import Threads
@@ -52,7 +53,8 @@ class ControllerRpc(controller_pb2_grpc.ControllerServiceServicer):
         return pb.RenewResponse(held=held, now_ms=self._clock.now_ms())
 
     async def Commit(self, request: pb.CommitRequest, context: Any) -> pb.CommitResponse:
-        record = await self._threads.run(self._claims.commit, commit_of(request))
+        with sent():
+            record = await self._threads.run(self._claims.commit, commit_of(request))
         return pb.CommitResponse(cluster=record.cluster)
 
     async def WatchHints(

@@ -14,6 +14,8 @@ from typing import Any
 import mongoengine as me
 from bson import SON
 
+from kite.clock import LAST_MS
+
 NODE_WORDS = ("starting", "loading", "running", "failed")
 ROLE_WORDS = ("master", "worker")
 _serial = itertools.count(1)
@@ -21,6 +23,11 @@ _serial = itertools.count(1)
 
 class _Part(me.EmbeddedDocument):
     meta = {"abstract": True}  # noqa: RUF012 - MongoEngine's own form
+
+
+def _time(name: str | None = None, *, required: bool = False) -> Any:
+    """A moment that people are shown: one that no date can name would break every reader."""
+    return me.LongField(db_field=name, required=required, min_value=0, max_value=LAST_MS)
 
 
 class Group(_Part):
@@ -41,7 +48,7 @@ class Intent(_Part):
     data_gib = me.IntField(db_field="data-gib")
     public_address = me.BooleanField(db_field="public-address")
     user_data_hash = me.StringField(db_field="user-data-hash")
-    decided_at = me.LongField(db_field="decided-at")
+    decided_at = _time("decided-at")
 
 
 class Instance(_Part):
@@ -57,11 +64,11 @@ class Instance(_Part):
     gone = me.BooleanField()
     why = me.StringField(default="")
     reason = me.StringField(default="")
-    since = me.LongField()
-    deadline = me.LongField()
+    since = _time("since")
+    deadline = _time("deadline")
     intent = me.EmbeddedDocumentField(Intent)
-    launched_at = me.LongField(db_field="launched-at")
-    launches = me.ListField(me.LongField())
+    launched_at = _time("launched-at")
+    launches = me.ListField(_time())
     retiring = me.BooleanField()
     install_step = me.StringField(db_field="install-step", default="")
 
@@ -77,14 +84,14 @@ class Condition(_Part):
     ok = me.BooleanField()
     reason = me.StringField()
     description = me.StringField()
-    since = me.LongField()
+    since = _time("since")
 
 
 class Rule(_Part):
     source_ip = me.StringField(db_field="source-ip", required=True)
     port_type = me.StringField(db_field="port-type", required=True)
     note = me.StringField()
-    expires_at = me.LongField(db_field="expires-at")
+    expires_at = _time("expires-at")
 
 
 class Whitelist(_Part):
@@ -104,8 +111,8 @@ class Step(_Part):
     name = me.StringField(required=True)
     state = me.StringField()
     description = me.StringField()
-    started_at = me.LongField(db_field="started-at")
-    ended_at = me.LongField(db_field="ended-at")
+    started_at = _time("started-at")
+    ended_at = _time("ended-at")
 
 
 class Detail(_Part):
@@ -125,14 +132,14 @@ class OperationPart(_Part):
     reason = me.StringField()
     description = me.StringField()
     request_id = me.StringField(db_field="request-id")
-    started_at = me.LongField(db_field="started-at")
-    ended_at = me.LongField(db_field="ended-at")
+    started_at = _time("started-at")
+    ended_at = _time("ended-at")
 
 
 class EventPart(_Part):
     cluster_id = me.StringField(db_field="cluster-id", required=True)
     number = me.LongField(required=True, min_value=1)
-    at = me.LongField()
+    at = _time("at")
     type = me.StringField(required=True)
     description = me.StringField()
     origin = me.StringField()
@@ -176,15 +183,15 @@ class Cluster(me.Document):
     reason = me.StringField(default="")
     why = me.StringField(default="")
     observed_generation = me.LongField(db_field="observed-generation")
-    observed_at = me.LongField(db_field="observed-at")
+    observed_at = _time("observed-at")
     address_intended = me.BooleanField(db_field="address-intended")
     address = me.EmbeddedDocumentField(Address)
     conditions = me.ListField(me.EmbeddedDocumentField(Condition))
 
     operation_id = me.StringField(db_field="operation-id")
     rev = me.LongField(required=True, min_value=1)
-    created_at = me.LongField(db_field="created-at", required=True)
-    deleted_at = me.LongField(db_field="deleted-at")
+    created_at = _time("created-at", required=True)
+    deleted_at = _time("deleted-at")
 
     writes = me.LongField(required=True, min_value=1)
     live_key = me.StringField()
@@ -223,8 +230,8 @@ class Operation(me.Document):
     reason = me.StringField()
     description = me.StringField()
     request_id = me.StringField(db_field="request-id")
-    started_at = me.LongField(db_field="started-at")
-    ended_at = me.LongField(db_field="ended-at")
+    started_at = _time("started-at")
+    ended_at = _time("ended-at")
     # The cluster's `writes` that told this; a late writer never overwrites a newer one.
     writes = me.LongField(required=True, min_value=0)
 
@@ -240,7 +247,7 @@ class Event(me.Document):
     event_id = me.StringField(primary_key=True)
     cluster_id = me.StringField(db_field="cluster-id", required=True)
     number = me.LongField(required=True, min_value=1)
-    at = me.LongField()
+    at = _time("at")
     type = me.StringField(required=True)
     description = me.StringField()
     origin = me.StringField()

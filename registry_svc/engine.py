@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import mongoengine.errors
 import pymongo.errors
 
-from kite.errors import Internal, Unavailable
+from kite.errors import Internal, InvalidRequest, Unavailable
 from kite.telemetry import logs
 from registry_svc.documents import Bound, Kind
 
@@ -20,6 +20,15 @@ class StoreRefused(Exception):
 
 class Taken(Exception):
     """A unique key exists already."""
+
+
+class Unfit(Exception):
+    """A document does not fit the schema: a defect of ours, unless a caller sent it (sent())."""
+
+    def __init__(self, field: str, fault: str) -> None:
+        super().__init__(f"{field}: {fault}")
+        self.field = field
+        self.fault = fault
 
 
 class Engine(Protocol):
@@ -65,13 +74,16 @@ def named() -> Iterator[None]:
 
     Raises:
         Taken: duplicate key.
+        Unfit: the document breaks a rule of the schema.
         Unavailable: STORE_AWAY; whether a write took place is then not known.
-        Internal: a document that does not fit the schema (a defect of ours), or refused by MongoDB.
+        Internal: refused by MongoDB.
     """
     try:
         yield
     except (pymongo.errors.DuplicateKeyError, mongoengine.errors.NotUniqueError) as error:
         raise Taken(str(error)) from None
+    except mongoengine.errors.ValidationError as error:
+        raise _unfit(error) from error
     except (
         pymongo.errors.ConnectionFailure,
         pymongo.errors.WriteConcernError,
@@ -86,6 +98,34 @@ def named() -> Iterator[None]:
         ) from error
     except (pymongo.errors.PyMongoError, mongoengine.errors.MongoEngineException) as error:
         raise Internal("the registry's database refused a write or a read") from error
+
+
+def _unfit(error: mongoengine.errors.ValidationError) -> Unfit:
+    """Its first fault; the tree of names has texts for leaves."""
+    tree, path = error.to_dict(), []
+    while isinstance(tree, dict) and tree:
+        name = next(iter(tree))
+        path.append(str(name))
+        tree = tree[name]
+    return Unfit("/" + "/".join(path), str(tree) if tree else error.message)
+
+
+@contextmanager
+def sent(pointer: str = "") -> Iterator[None]:
+    """What is stored within came from the caller as it is: what does not fit is theirs to mend.
+
+    `pointer` leads to it in the request.
+
+    Raises:
+        InvalidRequest: names the field.
+    """
+    try:
+        yield
+    except Unfit as unfit:
+        raise InvalidRequest(
+            f"{unfit.field.strip('/')} cannot be stored: {unfit.fault}",
+            field=f"{pointer}{unfit.field}",
+        ) from None
 
 
 def may_have_happened(away: Unavailable) -> bool:

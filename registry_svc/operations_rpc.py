@@ -9,6 +9,7 @@ from kite.v1 import operation_pb2 as pb
 from kite.v1 import operation_pb2_grpc
 from registry_svc import paging, stories
 from registry_svc.broadcast import Broadcast
+from registry_svc.engine import sent
 from registry_svc.record import Record
 from registry_svc.store import Store
 from registry_svc.threads import Threads
@@ -89,7 +90,8 @@ class OperationsRpc(operation_pb2_grpc.OperationServiceServicer):
                 "an operation to record needs operation_id, type and user, and runs or is over",
                 field=f"/operation/{missing[0] if missing else 'state'}",
             )
-        stored = await self._threads.run(self._store.record_operation, operation, over=over)
+        with sent("/operation"):
+            stored = await self._threads.run(self._store.record_operation, operation, over=over)
         return pb.RecordOperationResponse(operation=stored)
 
     async def ListEvents(
@@ -111,9 +113,10 @@ class OperationsRpc(operation_pb2_grpc.OperationServiceServicer):
     async def AppendEvents(
         self, request: pb.AppendEventsRequest, context: Any
     ) -> pb.AppendEventsResponse:
-        await self._threads.run(
-            self._wishes.append_events, request.cluster_id, list(request.events)
-        )
+        with sent():
+            await self._threads.run(
+                self._wishes.append_events, request.cluster_id, list(request.events)
+            )
         return pb.AppendEventsResponse()
 
 

@@ -17,7 +17,7 @@ from kite.v1.operation_pb2 import OPERATION_STATE_RUNNING, Event, Operation
 from registry_svc import leases, packing
 from registry_svc import spelling as sp
 from registry_svc.access import Access
-from registry_svc.documents import Kind
+from registry_svc.documents import Kind, checked
 from registry_svc.engine import Taken, may_have_happened, named
 from registry_svc.mongodb import Mongo
 from registry_svc.record import DutyRecord, KeyRecord, Record
@@ -116,6 +116,15 @@ class Store(Access):
     def _records(self, query: Mapping[str, object], **how: Any) -> list[Record]:
         found = self._many(self._engine.bound.clusters, query, **how)
         return [packing.unpack_record(document) for document in found]
+
+    def check(self, record: Record) -> None:
+        """Raise unless it could be inserted, as far as its content goes.
+
+        Raises:
+            Unfit, InvalidRequest: something does not fit the schema.
+        """
+        with named():
+            checked(self._engine.bound.clusters, packing.pack_record(replace(record, writes=1)))
 
     def insert(self, record: Record) -> Record:
         """A new cluster.

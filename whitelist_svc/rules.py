@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from kite.clock import LAST_MS
 from kite.errors import Forbidden, InvalidRequest
 from kite.ports import WEB_GUI_PORT, PortType, numbers, port_type
 from whitelist_svc import ranges
@@ -16,7 +17,6 @@ from whitelist_svc.ranges import Range
 
 MOST_ASKED = 1_000
 LONGEST_NOTE = 200
-LAST_MS = 253_402_300_799_999  # end of the year 9999
 
 # Source: EC2 API reference, IpRange.Description.
 _NOTE = re.compile(r"[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]*\Z", re.ASCII)

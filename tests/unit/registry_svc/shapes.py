@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from kite.clock import LAST_MS
 from kite.v1 import cluster_pb2 as pb
 from kite.v1 import operation_pb2 as ops
 from registry_svc.leases import Lease
@@ -12,7 +13,7 @@ from registry_svc.record import DutyRecord, KeyRecord, Record
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 NAME = st.text("abcdefgh-0123456789", min_size=1, max_size=12)
 COUNT = st.integers(0, 2**31 - 1)
-TIME = st.integers(0, 2**53)
+TIME = st.integers(0, LAST_MS)
 
 
 def one_of(enumeration):

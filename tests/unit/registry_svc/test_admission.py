@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kite.clock import LAST_MS
 from kite.errors import AlreadyExists, Conflict, InvalidRequest, OverLimit, WrongState
 from kite.ports import PortType
 from registry_svc import admission
@@ -75,6 +76,8 @@ def test_rules_that_are_fine(wished):
         (rules(""), "is not a network address"),
         (rules("10.0.0.1/32", "10.0.0.1/32"), "10.0.0.1/32 with milvus-port comes twice"),
         ((RuleWish("10.0.0.1/32", None),), "names no port type"),
+        ((RuleWish("10.0.0.1/32", PortType.MILVUS, expires_at_ms=-1),), "no date can name"),
+        ((RuleWish("10.0.0.1/32", PortType.MILVUS, expires_at_ms=LAST_MS + 1),), "no date can"),
     ],
 )
 def test_rules_that_are_refused(wished, fault):
@@ -82,6 +85,10 @@ def test_rules_that_are_refused(wished, fault):
         admission.check_rules(wished)
     assert caught.value.reason == "INVALID_RULE"
     assert caught.value.field == f"/ip-ranges/{len(wished) - 1}"
+
+
+def test_the_last_date_is_fine():
+    admission.check_rules([RuleWish("10.0.0.1/32", PortType.MILVUS, expires_at_ms=LAST_MS)])
 
 
 def test_too_many_rules_are_refused():
