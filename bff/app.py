@@ -69,6 +69,9 @@ def _gate(settings: Settings, clock: Clock) -> Gate:
             per_minute=settings.bff_endpoints_per_minute,
             burst=settings.bff_endpoints_per_minute,
         ),
+        bodies=Places(
+            "bodies on their way", per_user=settings.bff_bodies, all_users=settings.bff_bodies
+        ),
         places=Places(
             "requests",
             per_user=settings.bff_concurrent_per_user,

@@ -60,6 +60,12 @@ class Settings(Common):
         10.0, gt=0, description="Longest time for a body to arrive, seconds."
     )
     bff_body_bytes: int = Field(65_536, ge=1024, description="Largest body, bytes.")
+    bff_bodies: int = Field(
+        2_000,
+        ge=1,
+        description="Bodies on their way at the same time, known senders or not; "
+        "more are answered 503.",
+    )
     bff_rate_per_minute: int = Field(2_000, ge=1, description="Requests per user and minute.")
     bff_burst: int = Field(200, ge=1, description="Requests a user may make at once.")
     bff_endpoints_per_minute: int = Field(

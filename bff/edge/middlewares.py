@@ -47,6 +47,8 @@ _log = logs.get(__name__)
 # What a service says when the revision insisted on is not the present one.
 _CHANGED = frozenset({Conflict.default_reason, "REVISION_MISMATCH"})
 
+_ANYBODY = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -56,6 +58,7 @@ class Gate:
     identity: Identity
     rate: Rate
     endpoint_rate: Rate
+    bodies: Places
     places: Places
     held: Places
     streams: Places
@@ -120,11 +123,8 @@ async def identified(request: web.Request, handler: Handler) -> web.StreamRespon
     if route is None:
         return await handler(request)
     request[ROUTE] = route
-    settings = request.app[SETTINGS]
     if not route.open:
-        request[RAW_BODY] = await body.receive(
-            request, most=settings.bff_body_bytes, seconds=settings.bff_body_seconds
-        )
+        request[RAW_BODY] = await _body(request)
         request[CALLER] = request.app[GATE].identity.of(_claim(request))
         logs.bind(user=request[CALLER].user)
     return await handler(request)
@@ -134,6 +134,20 @@ def _route(request: web.Request) -> Route | None:
     resource = request.match_info.route.resource
     method = "GET" if request.method == "HEAD" else request.method
     return request.app[GATE].routes.get((method, resource.canonical if resource else ""))
+
+
+async def _body(request: web.Request) -> bytes:
+    """Nobody knows the sender yet, so these places bound memory; who sent all at once needs none.
+
+    Thus a crowd that sends slowly stops nobody who does not.
+    """
+    settings, gate = request.app[SETTINGS], request.app[GATE]
+    with ExitStack() as taken:
+        if not request.content.is_eof():
+            taken.enter_context(gate.bodies.held(_ANYBODY))
+        return await body.receive(
+            request, most=settings.bff_body_bytes, seconds=settings.bff_body_seconds
+        )
 
 
 def _claim(request: web.Request) -> Claim:

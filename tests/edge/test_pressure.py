@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from bff.edge.middlewares import GATE
 from kite.v1 import operation_pb2
 from tests.edge import http
 from tests.edge.conftest import Behind, Edge, start_edge
@@ -50,8 +51,6 @@ def _tell_much(edge_world, *, mib: int) -> None:
 
 
 def _taken(edge: Edge) -> int:
-    from bff.edge.middlewares import GATE
-
     return edge.running.runner.app[GATE].streams._sum
 
 
@@ -141,6 +140,33 @@ async def test_one_connection_too_many_is_told_so(behind: Behind):
             await one.wait_closed()
     await edge.world.until(lambda: not edge.running.runner.server.connections)
     assert (await edge.ask("GET", "/healthz", user=None)).status == 200
+    await edge.running.stop()
+
+
+async def test_bodies_on_their_way_are_bounded_and_stop_nobody_who_sends_at_once(behind: Behind):
+    edge = await start_edge(behind, bff_bodies=2, bff_body_seconds=LONG)
+    edge.world.clear()
+    wish = {"milvus-name": "cats", "milvus-type": "M5", "disk-size": 50}
+    whole = http.request("POST", "/v1/clusters", wish)
+    bodies = edge.running.runner.app[GATE].bodies
+    slow = [await asyncio.open_connection("127.0.0.1", edge.port) for _ in range(2)]
+    for _, writer in slow:
+        writer.write(whole[:-1])
+    await edge.world.until(lambda: bodies._sum == 2)
+
+    over = await http.raw(edge.port, whole[:-1])
+    assert (over.status, over.reason, over.headers["retry-after"]) == (503, "BUSY", "1")
+    assert (await http.raw(edge.port, whole)).status == 202
+    assert (await edge.ask("GET", "/v1/clusters/cats")).status == 200
+
+    for _, writer in slow:
+        writer.write(whole[-1:])
+    answers = [await http.read(reader) for reader, _ in slow]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert bodies._sum == 0
+    for _, writer in slow:
+        writer.close()
+        await writer.wait_closed()
     await edge.running.stop()
 
 
