@@ -7,6 +7,7 @@ import pytest
 
 from tests.chaos import cloud
 from tests.chaos.portal import Portal
+from tests.chaos.run import database
 from tests.chaos.troupe import Troupe, hostless_settings
 from tests.crash.story import PLANS, Story, World
 
@@ -24,6 +25,8 @@ class Stage:
     """Keeps one world up; a world that was not left empty is taken down."""
 
     factory: pytest.TempPathFactory
+    wire: bool = False
+    """The registry stands on a database of its own, not on the embedded store."""
     stack: ExitStack = field(default_factory=ExitStack)
     world: World | None = None
 
@@ -36,7 +39,13 @@ class Stage:
             settings["KITE_PROVISIONER_LEASE_SECONDS"] = "300"
             (folder / "plans.yaml").write_text(PLANS)
             settings["KITE_REGISTRY_PLANS_FILE"] = str(folder / "plans.yaml")
-            troupe = Troupe(folder / "run", settings, instead={"registry": "tests.crash.workers"})
+            uri = self.stack.enter_context(database(folder)).uri if self.wire else ""
+            troupe = Troupe(
+                folder / "run",
+                settings,
+                mongodb=uri,
+                instead={"registry": "tests.crash.workers"},
+            )
             self.stack.callback(troupe.stop)
             troupe.start_all()
             portal = Portal(troupe.url)

@@ -6,13 +6,19 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 import httpx
 import pytest
 
 from localcloud import leftovers
 from localcloud.demo.children import Children
+from localcloud.demo.portal import Portal
+from localcloud.demo.stage import CLIENT_A, MODULES
+from localcloud.demo.story import KNOCK_SECONDS, Place
+from localcloud.demo.visitor import Visitor
 from localcloud.ground import Ground
 
 pytestmark = [
@@ -107,3 +113,60 @@ def test_an_unknown_service_is_refused(kept: str) -> None:
     again = demo("restart", "postgres", seconds=60)
     assert again.returncode == 1
     assert "registry, provisioner, whitelist, bff" in again.stderr
+
+
+@contextmanager
+def cluster(portal: Portal, name: str, source: str) -> Iterator[Place]:
+    """One that runs and lets the source in; gone afterwards."""
+    answer = portal.create(name, "M5", 50)
+    try:
+        portal.set_whitelist(name, [source])
+        last = monotonic() + 180
+        while (seen := portal.cluster(name))["status"] != "running":
+            assert monotonic() < last, seen
+            sleep(0.2)
+        yield Place(answer["milvus-url"], answer["credentials"]["password"])
+    finally:
+        ended = portal.operation(portal.delete(name)["operation-id"], wait=60)
+    assert ended["status"] == "succeeded", ended
+
+
+@contextmanager
+def without_kite() -> Iterator[None]:
+    """All four services killed at once, and started again afterwards."""
+    children = [child for name in MODULES if (child := Children(RUN).get(name))]
+    assert len(children) == len(MODULES)
+    try:
+        for child in children:
+            os.kill(child.pid, signal.SIGKILL)
+        last = monotonic() + 20
+        while any(child.alive() for child in children):
+            assert monotonic() < last, "one survives SIGKILL"
+            sleep(0.02)
+        yield
+        assert not any(child.alive() for child in children)
+    finally:
+        for name in MODULES:
+            again = demo("restart", name, seconds=90)
+            assert again.returncode == 0, again.stderr
+
+
+def test_a_running_cluster_and_its_whitelist_do_not_need_kite(kept: str) -> None:
+    """Clients connect anew after the death: nothing rests on a connection from before."""
+    values = dict(line.split("=", 1) for line in (RUN / "env").read_text().splitlines())
+    url, listed = values["KITE_URL"], f"{Ground().public[CLIENT_A[1]]}/32"
+    with (
+        closing(Portal(url)) as portal,
+        cluster(portal, "alone", listed) as place,
+        closing(Visitor(values["KITE_CLIENT_A"])) as friend,
+        closing(Visitor(values["KITE_CLIENT_B"])) as stranger,
+        without_kite(),
+    ):
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(url + "/healthz")
+        stranger.start("knock", place.url, place.password, timeout=KNOCK_SECONDS)
+        found = friend.ask("search", place.url, place.password, timeout=30)
+        assert found["ok"], found
+        assert found["hits"][0] == 42, found
+        refused = stranger.answer()
+        assert not refused["ok"], refused
