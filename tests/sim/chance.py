@@ -48,6 +48,7 @@ class Odds:
     stopped: float = 0.0
     deleted: float = 0.5
     again: float = 0.5  # of those deleted: the same name once more
+    veil: float = 0.0  # EC2 does not show its old machines for a while
 
 
 WORST = Odds(
@@ -79,6 +80,7 @@ WORST = Odds(
     mute=0.1,
     killed=0.6,
     stopped=0.4,
+    veil=0.3,
 )
 _RARE = {"freeze": 0.3, "skew": 0.3, "drought": 0.5}
 
@@ -96,17 +98,22 @@ def odds_of(seed: int) -> Odds:
 
 @dataclass
 class Chance:
-    """The dice of one day. The story's own dice are apart, so that odds do not change who asks."""
+    """The dice of one day. The story's own dice are apart, so that odds do not change who asks.
+
+    `late` are those of troubles thought of later: days without them stay as they were.
+    """
 
     seed: int
     odds: Odds
     calm: bool = False
     dice: random.Random = field(init=False)
     story: random.Random = field(init=False)
+    late: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
         self.dice = random.Random(self.seed)
         self.story = random.Random(self.seed * 104_729 + 7)
+        self.late = random.Random(self.seed * 15_485_863 + 11)
 
     def hits(self, name: str) -> bool:
         if self.calm:

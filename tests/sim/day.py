@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, replace
 
-from provisioner.record import ClusterState
+from provisioner.record import ClusterState, NodeState
 from tests.sim import ear, judge
 from tests.sim.actor import Actor
 from tests.sim.chance import Chance, Odds, odds_of
@@ -164,13 +164,15 @@ class Day:
             if workers is None:
                 workers = story.choice((0, 0, 0, 0, 1, 2, 3))
             self.store.create(cluster_id, name, workers=workers)
-            outside = asyncio.create_task(self._outside(cluster_id))
+            neighbours = [asyncio.create_task(self._outside(cluster_id))]
+            if self.chance.late.random() < odds.veil:
+                neighbours.append(asyncio.create_task(self._veil(cluster_id)))
             deleted = story.random() < odds.deleted
             if deleted:
                 soon = story.random() < 0.4  # while it is still being made
                 await asyncio.sleep(story.uniform(0, 20) if soon else story.expovariate(1 / 250))
                 self.store.delete(cluster_id)
-            await outside
+            await asyncio.gather(*neighbours)
             if not deleted or story.random() >= odds.again:
                 return
             while self.store.rows[cluster_id].live:  # noqa: ASYNC110 - until then it is taken
@@ -194,6 +196,17 @@ class Day:
                     await asyncio.sleep(story.uniform(1, 900))
                     host.stopped = False
                     self.tale.tell("ops", f"starts {host.instance_id} again")
+
+    async def _veil(self, cluster_id: str) -> None:
+        """EC2 does not show machines of which it is written that they run."""
+        late = self.chance.late
+        await asyncio.sleep(late.expovariate(1 / 400))
+        row = self.store.rows[cluster_id]
+        running = [n for n in self.store.record(cluster_id).nodes if n.state is NodeState.RUNNING]
+        for node in running if row.live else ():
+            seconds = late.uniform(1, 900)
+            self.cloud.hosts[node.instance_id].veiled_until = self.cloud.now + seconds
+            self.tale.fault("ec2", "veil", f"{node.instance_id} for {seconds:.0f} s")
 
     def _some(self, cluster_id: str) -> list:  # type: ignore[type-arg]
         now = self.cloud.now

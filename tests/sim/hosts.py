@@ -37,6 +37,7 @@ class Host:
     running_at: float
     ssh_at: float
     ended_at: float = NEVER
+    veiled_until: float = 0.0
     ending: float = 5.0
     reason: str = ""
     stopped: bool = False
@@ -65,7 +66,8 @@ class Host:
         return now < self.ended_at + self.ending
 
     def shown(self, now: float) -> bool:
-        return self.shown_at <= now < self.ended_at + self.ending + SHOWN_AFTER_END
+        from_then = max(self.shown_at, self.veiled_until)
+        return from_then <= now < self.ended_at + self.ending + SHOWN_AFTER_END
 
     @property
     def private_ip(self) -> str:

@@ -89,8 +89,9 @@ class Watch:
             seconds = self.cloud.now - thing.nobodys_since
             self.longest = max(self.longest, seconds)
             if isinstance(thing, Host):
-                calm = self.cloud.now - max(thing.nobodys_since, self.calm_from)
-                self.lost.append(Lost(thing.instance_id, seconds, max(calm, 0.0), thing.excused))
+                calm = self.cloud.now - max(thing.nobodys_since, self.calm_from, thing.veiled_until)
+                excused = thing.excused or self._is_hidden(thing)
+                self.lost.append(Lost(thing.instance_id, seconds, max(calm, 0.0), excused))
             thing.nobodys_since = NEVER
 
     def ended(self, thing: Host | Held) -> None:
@@ -137,6 +138,11 @@ class Watch:
         sender, given_up = host.sender
         row = self.store.rows[host.cluster_id]
         return given_up or row.lease.holder != sender.partition(".")[0]
+
+    def _is_hidden(self, host: Host) -> bool:
+        """Its cluster was deleted while EC2 did not show it: nobody can end it before it does."""
+        unwanted = not self.store.rows[host.cluster_id].cluster.spec.wanted
+        return unwanted and host.veiled_until > host.nobodys_since
 
     def _is_known(self, host: Host) -> bool:
         row = self._row(host.cluster_id)
