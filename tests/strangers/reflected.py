@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,10 @@ WORDS = [
 ]
 HUGE = st.sampled_from([10_000, 200_000, 3_000_000]).map(lambda size: "x" * size)
 STRINGS = st.one_of(st.sampled_from(WORDS), st.sampled_from(WORDS), st.text(max_size=20), HUGE)
+# Page tokens of Kite's form with content that it never gave them.
+TOKENS = st.sampled_from(
+    ["9" * 30 + "\nop-x", "-1\nop-x", "1_0\nop-x", f"{2**63}\n", "0\n\0", "\0", "alice|\uffff"]
+).map(lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="))
 _NUMBERS = {
     FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
     FieldDescriptor.CPPTYPE_INT64: (-(2**63), 2**63 - 1),
@@ -71,6 +77,40 @@ def messages(kind: type[Any]) -> st.SearchStrategy[Any]:
     return _fields(kind.DESCRIPTOR, DEEPEST).map(lambda fields: _made(kind, fields))
 
 
+def spoiled(whole: Any, spared: frozenset[str] = frozenset()) -> st.SearchStrategy[Any]:
+    """`whole` with one field, however deep, of another value; `spared` by name."""
+    places = [place for place in _places(whole, ()) if place[1].name not in spared]
+    return st.sampled_from(places).flatmap(
+        lambda place: _values(place[1], 1).map(lambda value: _spoil(whole, *place, value))
+    )
+
+
+Path = tuple[tuple[str, int | None], ...]  # name, and number in a list
+
+
+def _places(message: Any, path: Path) -> Iterator[tuple[Path, FieldDescriptor]]:
+    for field in message.DESCRIPTOR.fields:
+        yield path, field
+        if field.message_type is None or field.message_type.GetOptions().map_entry:
+            continue
+        if field.is_repeated:
+            for number, one in enumerate(getattr(message, field.name)):
+                yield from _places(one, (*path, (field.name, number)))
+        elif message.HasField(field.name):
+            yield from _places(getattr(message, field.name), (*path, (field.name, None)))
+
+
+def _spoil(whole: Any, path: Path, field: FieldDescriptor, value: Any) -> Any:
+    copy = type(whole)()
+    copy.CopyFrom(whole)
+    part = copy
+    for name, number in path:
+        part = getattr(part, name) if number is None else getattr(part, name)[number]
+    part.ClearField(field.name)
+    part.MergeFrom(type(part)(**{field.name: value}))
+    return copy
+
+
 def _made(kind: type[Any], fields: dict[str, Any]) -> Any:
     return kind(**fields)
 
@@ -92,6 +132,8 @@ def _values(field: FieldDescriptor, depth: int) -> st.SearchStrategy[Any]:
 
 
 def _one(field: FieldDescriptor, depth: int) -> st.SearchStrategy[Any]:
+    if field.name == "page_token":
+        return STRINGS | TOKENS
     if field.message_type is not None:
         return _fields(field.message_type, depth - 1)
     if field.enum_type is not None:
