@@ -3,8 +3,6 @@
 import time
 from typing import Protocol
 
-LAST_MS = 253_402_300_799_999  # end of the year 9999: later than any date can say
-
 
 class Clock(Protocol):
     def now_ms(self) -> int:

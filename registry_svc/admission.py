@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kite.clock import LAST_MS
+from kite.epoch import LAST_MS
 from kite.errors import AlreadyExists, Conflict, InvalidRequest, OverLimit, WrongState
 from kite.ports import PortType
 from registry_svc import plans

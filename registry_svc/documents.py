@@ -14,7 +14,7 @@ from typing import Any
 import mongoengine as me
 from bson import SON
 
-from kite.clock import LAST_MS
+from kite.epoch import LAST_MS
 
 NODE_WORDS = ("starting", "loading", "running", "failed")
 ROLE_WORDS = ("master", "worker")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from kite.clock import LAST_MS
+from kite.epoch import LAST_MS
 from kite.errors import Forbidden, InvalidRequest
 from kite.ports import WEB_GUI_PORT, PortType, numbers, port_type
 from whitelist_svc import ranges

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from kite.clock import LAST_MS
+from kite.epoch import LAST_MS
 from kite.v1 import cluster_pb2 as pb
 from kite.v1 import operation_pb2 as ops
 from registry_svc.leases import Lease

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kite.clock import LAST_MS
+from kite.epoch import LAST_MS
 from kite.errors import AlreadyExists, Conflict, InvalidRequest, OverLimit, WrongState
 from kite.ports import PortType
 from registry_svc import admission

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kite.clock import LAST_MS
+from kite.epoch import LAST_MS
 from kite.errors import Forbidden, InvalidRequest, KiteError
 from kite.ports import FORBIDDEN, PortType
 from whitelist_svc import rules
