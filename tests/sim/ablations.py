@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from kite.sweep import Kind, Mode
+from kite.sweep import Kind, Mode, Policy
 from provisioner import launch_refusals, nodes, questions, removal, sight, turn
 from provisioner.limits import Wait
 from provisioner.node import TABLE, Do, Life, Saw, Step
@@ -26,6 +26,7 @@ from tests.sim.day import Plan, live
 from tests.sim.hosts import NEVER
 from tests.sim.many import chunks, pool
 from tests.sim.process import Door
+from tests.sim.records import Records
 
 Patch = pytest.MonkeyPatch
 
@@ -96,13 +97,35 @@ def no_unseen_guard(patch: Patch) -> None:
 
 def no_sweep_age_guard(patch: Patch) -> None:
     """A machine without a cluster is an orphan from its first second."""
-    guards = {**process.POLICY.guards_ms, Kind.INSTANCE: 0}
-    patch.setattr(process, "POLICY", replace(process.POLICY, guards_ms=guards))
+    _other_policy(patch, guards_ms={**process.POLICY.guards_ms, Kind.INSTANCE: 0})
 
 
 def no_second_sighting(patch: Patch) -> None:
     """One look is enough for the sweep."""
-    patch.setattr(process, "POLICY", replace(process.POLICY, gap_ms=0))
+    _other_policy(patch, gap_ms=0)
+
+
+def _other_policy(patch: Patch, **other: Any) -> None:
+    """Of the days, and of whoever makes one anew."""
+    patch.setattr(process, "POLICY", replace(process.POLICY, **other))
+    real = Policy.__init__
+
+    def init(self: Policy, *given: Any, **named: Any) -> None:
+        real(self, *given, **named)
+        for name, value in other.items():
+            object.__setattr__(self, name, value)
+
+    patch.setattr(Policy, "__init__", init)
+
+
+def no_margin_of_the_lease(patch: Patch) -> None:
+    """Hands begin what their lease may not last for."""
+    patch.setattr(turn.Turn, "_check_margin", lambda self, record: None)
+
+
+def no_compare_and_set(patch: Patch) -> None:
+    """Whoever writes last has written, whatever was written since its read."""
+    patch.setattr(Records, "_overtaken", lambda self, old: False)
 
 
 def no_fence(patch: Patch) -> None:
@@ -194,6 +217,8 @@ LATE = Plan(  # a launch arrives when its attempt is long given up; its process 
     patience=7.5 * 60,  # the guard, two sweeps and their passes
 )
 PAUSED = replace(LATE, script=LATE.script[:1], patience=60.0)
+BLIND = Plan(Odds(freeze=0.06, drain=0.3, deleted=0.0), processes=1, clusters=2, workers=1)
+RACING = Plan(Odds(race=1.0, throttle=0.1, deleted=1.0), processes=3)
 TOGETHER = Plan(Odds(deleted=0.0), clusters=3, workers=0, trouble=200.0, tidy=1.0, base_goes=True)
 
 
@@ -201,7 +226,7 @@ TOGETHER = Plan(Odds(deleted=0.0), clusters=3, workers=0, trouble=200.0, tidy=1.
 class Switch:
     """`plan` is the sort of day on which it shows; None = any.
 
-    `held_by` names the unit test that needs it where no day can: see SPARE.
+    `held_by` names the test that fails without it where no day does: see SPARE.
     """
 
     off: Callable[[Patch], None]
@@ -220,7 +245,8 @@ SAFEGUARDS = (
     Switch(no_attempt_in_token, "attempt in token"),
     Switch(no_tags_at_launch, "tags at launch", LATE),
     Switch(no_unseen_guard, "unseen is not gone"),
-    Switch(no_fence, "compare-and-set and fence", Plan(FROZEN)),
+    Switch(no_compare_and_set, "compare-and-set", RACING),
+    Switch(no_fence, "fence", Plan(FROZEN)),
     Switch(no_confirmation_of_the_end, "confirm at delete"),
     Switch(no_sweep, "sweep", Plan(LAGGING)),
     Switch(no_compensation, "taking back", PAUSED),
@@ -231,18 +257,21 @@ SAFEGUARDS = (
     Switch(no_patience_with_milvus, "patience with Milvus"),
     Switch(no_other_offer, "next type and zone"),
     Switch(no_second_install, "install tried again"),
-    Switch(no_second_look, "second look after a blind time"),
+    Switch(no_second_look, "second look after a blind time", BLIND),
 )
-_YOUNG = "test_the_young_are_left_alone_by_the_time_of_ec2"
-_TWICE = "test_an_orphan_goes_at_the_second_sighting"
+_YOUNG = "unit/kite/test_sweep.py::test_the_young_are_left_alone_by_the_time_of_ec2"
+_TWICE = "unit/kite/test_sweep.py::test_an_orphan_goes_at_the_second_sighting"
+_SOON = "sim/test_turn.py::test_a_lease_about_to_end_stops_the_hands"
 SPARE = (
     Switch(no_sweep_age_guard, "sweep's age guard", held_by=_YOUNG),
     Switch(no_second_sighting, "sweep's two sightings", held_by=_TWICE),
+    Switch(no_margin_of_the_lease, "margin of the lease", held_by=_SOON),
 )
 """Behind other safeguards, so that no day turns red: the sweep reads EC2 first and the records
 after it, an intent is written before its launch and attempts only grow. What EC2 shows is thus in
 the records already, and a machine newer than its record is kept. They stand against a mistake in
-just that; tests/unit/kite/test_sweep.py holds them.
+just that. The margin of a lease has the fence and the taking back behind it. `held` runs the tests
+that hold them.
 """
 
 

@@ -23,6 +23,7 @@ class Odds:
     unsent: float = 0.0  # a request
     late: float = 0.0  # a request that is carried out after its sender gave up
     registry: float = 0.0  # a request or reply of the registry
+    race: float = 0.0  # another request is answered between a read and its write, per write
     away: float = 0.0  # a service is away for minutes, per minute
     throttle: float = 0.0
     # of EC2
@@ -60,6 +61,7 @@ WORST = Odds(
     unsent=0.1,
     late=0.05,
     registry=0.08,
+    race=1.0,
     away=0.05,
     throttle=0.15,
     dry=0.5,

@@ -32,7 +32,7 @@ class Plan:
     script: tuple[tuple[int | str, str], ...] = ()
     base_goes: bool = False  # with the last cluster, without a rest
     prompt: bool = False  # nothing goes wrong, so every wish comes true in its time
-    patience: float = float("inf")  # seconds that a machine that came late may be nobody's
+    patience: float = TROUBLE + judge.SWEPT  # seconds that a machine that came late may be nobody's
 
 
 @dataclass
@@ -60,12 +60,12 @@ class Day:
     @property
     def ends(self) -> list[ClusterState]:
         """The states of the clusters that users still want."""
-        wanted = [one for one, row in self.store.rows.items() if row.cluster.spec.wanted]
+        wanted = [one for one in self.store.rows if self.store.wanted(one)]
         return [self.store.record(one).state for one in wanted]
 
     async def live(self) -> None:
         self.cloud = Cloud(self.chance, self.tale)
-        self.store = Store(self.tale)
+        self.store = Store(self.tale, chance=self.chance)
         self.watch = Watch(self.cloud, self.store, base_goes=self.plan.base_goes)
         self.cloud.born, self.cloud.ended = self.watch.born, self.watch.ended
         self.store.written = self.watch.written
@@ -175,7 +175,10 @@ class Day:
             await asyncio.gather(*neighbours)
             if not deleted or story.random() >= odds.again:
                 return
-            while self.store.rows[cluster_id].live:  # noqa: ASYNC110 - until then it is taken
+            latest = self.cloud.now + CALM
+            while self.store.rows[cluster_id].live:  # until then the name is taken
+                if self.cloud.now > latest:
+                    return  # the judge will say so
                 await asyncio.sleep(5)
             await asyncio.sleep(story.uniform(0, 10))
 

@@ -70,7 +70,7 @@ def kept(cloud: Cloud, store: Store) -> set[str]:
 
 def _of_one(cloud: Cloud, store: Store, cluster_id: str, row: Row) -> list[str]:
     alive = [h for h in cloud.hosts.values() if h.cluster_id == cluster_id and h.alive(cloud.now)]
-    if not row.cluster.spec.wanted:
+    if not store.wanted(cluster_id):
         if row.live:
             return [f"is not gone: {store.record(cluster_id)}"]
         if row.operation.state != op.OPERATION_STATE_SUCCEEDED:

@@ -55,6 +55,7 @@ class Process:
         self.actor = actor
         self.cloud = cloud
         self.wire = wire = actor.wire
+        wire.sent = store.underway.append
         self.clock, holder = RegistryTime(actor.wall), actor.holder
         registry: Any = Channel(wire, REGISTRY, store.answer, store)
         whitelist: Any = Channel(wire, CLOUD, Groups(cloud).answer, store)
@@ -97,6 +98,7 @@ class GroupSweep:
 
     def __init__(self, actor: Actor, cloud: Cloud, store: Store) -> None:
         self.actor = actor
+        actor.wire.sent = store.underway.append
         registry: Any = Channel(actor.wire, REGISTRY, store.answer, store)
         session: Any = Session(actor.wire, Groups(cloud))
         book = SweepBook(

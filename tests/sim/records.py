@@ -28,6 +28,7 @@ class Records:
     duties: dict[str, DutyRecord] = field(default_factory=dict)
     keys: dict[tuple[str, str], KeyRecord] = field(default_factory=dict)
     changed: Callable[[Record], None] = lambda _: None
+    between: Callable[[], None] = lambda: None  # after the read of one writer, before its write
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @contextmanager
@@ -84,8 +85,9 @@ class Records:
         return self._put(replace(record, writes=1))
 
     def swap(self, old: Record, new: Record, *, visible: bool = True) -> Record | None:
+        self.between()
         cluster_id = old.cluster.cluster_id
-        if cluster_id not in self.clusters or self.clusters[cluster_id].writes != old.writes:
+        if cluster_id not in self.clusters or self._overtaken(old):
             return None
         if visible:
             return self._put(replace(new, writes=old.writes + 1))
@@ -94,6 +96,10 @@ class Records:
         )
         self.clusters[cluster_id] = hidden
         return hidden
+
+    def _overtaken(self, old: Record) -> bool:
+        """Somebody else wrote since: compare-and-set."""
+        return self.clusters[old.cluster.cluster_id].writes != old.writes
 
     def _put(self, record: Record) -> Record:
         stored = replace(record, told=True, stamp=f"{next(self.numbers)}")
@@ -120,6 +126,7 @@ class Records:
         return self.duties.get(duty)
 
     def put_duty(self, old: DutyRecord | None, new: DutyRecord) -> bool:
+        self.between()
         present = self.duties.get(new.duty)
         if (present and present.writes) != (old and old.writes):
             return False

@@ -1,6 +1,7 @@
 """The registry: its real services and all they decide, over records in memory; messages as sent.
 
-Only its database, its threads and its stream of hints are simulated.
+Only its database, its threads and its stream of hints are simulated. There may be several: between
+the read of one request and its write another one may be answered whole.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from kite.errors import Conflict
 from kite.v1 import controller_pb2, operation_pb2, registry_pb2
 from provisioner import packing
 from provisioner.record import Record
@@ -21,9 +23,11 @@ from registry_svc.operations_rpc import OperationsRpc
 from registry_svc.plans import Catalogue, Plan
 from registry_svc.record import KeyRecord
 from registry_svc.wishes import Wishes
+from tests.sim.chance import Chance
 from tests.sim.records import Records
 from tests.sim.tale import Tale
 from tests.sim.virtual import VirtualClock
+from tests.sim.wire import NOBODY
 
 USER, MOST, DISK_GIB = "alice", 100, 50
 WORKER = {0: "", 1: "m5.large", 2: "m5.large", 3: "m5.large"}
@@ -48,10 +52,15 @@ class Store:
     watchers: list[asyncio.Queue[str]] = field(default_factory=list)
     clock: VirtualClock = field(default_factory=VirtualClock)
     quiet_from_ms: int = 1 << 62
+    chance: Chance | None = None
+    underway: list[asyncio.TimerHandle] = field(default_factory=list)
+    unwanted: set[str] = field(default_factory=set)
+    racing: bool = False
     written: Callable[[str], None] = lambda _: None
 
     def __post_init__(self) -> None:
         records: Any = self.records
+        self.records.between = self._race
         threads: Any = Threads()
         broadcast: Any = None  # hints come from here, and many get lost
         claims = Claims(records, self.clock)
@@ -62,6 +71,23 @@ class Store:
             "ControllerService": ControllerRpc(records, claims, threads, broadcast, self.clock),
             "OperationService": OperationsRpc(records, wishes, threads, broadcast, self.clock),
         }
+
+    def _race(self) -> None:
+        """Another registry answers a request that is on its way, now."""
+        if self.chance is None or self.racing or self.chance.calm:
+            return
+        now = asyncio.get_running_loop().time()
+        self.underway[:] = [s for s in self.underway if not s.cancelled() and s.when() > now]
+        if not self.underway or not self.chance.hits("race"):
+            return
+        step = self.underway.pop(self.chance.dice.randrange(len(self.underway)))
+        self.tale.fault("registry", "race")
+        step.cancel()
+        self.racing = True
+        try:
+            step.callback(*step.args)  # type: ignore[attr-defined]
+        finally:
+            self.racing = False
 
     @property
     def rows(self) -> dict[str, stored.Record]:
@@ -91,12 +117,28 @@ class Store:
         self._hint(cluster_id)
 
     def delete(self, cluster_id: str) -> None:
-        row = self.rows[cluster_id]
-        if not row.live or not row.cluster.spec.wanted:
-            return
-        name = row.cluster.milvus_name
+        """Asked for now, answered within three seconds."""
+        if self.rows[cluster_id].live and self.wanted(cluster_id):
+            self.unwanted.add(cluster_id)
+            self._send_delete(cluster_id)
+
+    def wanted(self, cluster_id: str) -> bool:
+        """By its user, whatever became of the wish in the records."""
+        return cluster_id not in self.unwanted and self.rows[cluster_id].cluster.spec.wanted
+
+    def _send_delete(self, cluster_id: str) -> None:
+        seconds = self.chance.story.uniform(0, 3) if self.chance else 0.1
+        loop = asyncio.get_running_loop()
+        self.underway.append(loop.call_later(seconds, self._delete, cluster_id, context=NOBODY))
+
+    def _delete(self, cluster_id: str) -> None:
+        name = self.rows[cluster_id].cluster.milvus_name
         asked = registry_pb2.DeleteClusterRequest(user=USER, milvus_name=name)
-        result(self.clusters.DeleteCluster(asked, None))
+        try:
+            result(self.clusters.DeleteCluster(asked, None))
+        except Conflict:  # too many at once; users try again
+            self._send_delete(cluster_id)
+            return
         self.tale.tell("user", f"deletes {cluster_id}")
         self._hint(cluster_id)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from kite.sweep import HOUR_MS, Kind
 from provisioner import removal
 from provisioner.record import ClusterState
 from tests.sim import process
@@ -57,7 +58,13 @@ def test_a_pause_does_not_pardon_a_machine_too_many_that_was_waited_for():
         assert paused_and_wrong("was launched beside") is not None
 
 
-def test_a_machine_that_came_late_goes_soon_after_the_trouble(monkeypatch):
-    monkeypatch.setattr(process, "SWEEP_SECONDS", 3600)
-    plan = replace(LATE, patience=float("inf"))
-    assert any("of them in calm" in one for seed in range(20) for one in live(seed, plan).faults)
+@pytest.mark.parametrize("slow", ["sweeps by the hour", "a guard of three hours"])
+def test_a_machine_that_came_late_goes_soon_after_the_trouble(monkeypatch, slow):
+    if slow == "sweeps by the hour":
+        monkeypatch.setattr(process, "SWEEP_SECONDS", 3600)
+    else:
+        guards = {**process.POLICY.guards_ms, Kind.INSTANCE: 3 * HOUR_MS}
+        monkeypatch.setattr(process, "POLICY", replace(process.POLICY, guards_ms=guards))
+    plan = replace(LATE, patience=ORDINARY.patience)
+    faults = [one for seed in range(20) for one in live(seed, plan).faults]
+    assert any("of them in calm" in one or one.endswith("is nobody's") for one in faults)

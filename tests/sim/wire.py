@@ -65,6 +65,7 @@ class Wire:
     moments: list[str]
     script: dict[int | str, str]
     away_until: dict[str, float]
+    sent: Callable[[asyncio.TimerHandle], None] = lambda _: None  # hears of requests on their way
     given_up: bool = False  # while a request is carried out: its sender waits no more
 
     async def ask(self, what: str, effect: Callable[[], Any], way: Way) -> Any:
@@ -89,7 +90,9 @@ class Wire:
             kind = "late launch" if what == "RunInstances" else "late"
             self.tale.fault(self.sender.name, kind, what)
             _later(TIMEOUT, _settle, answer, self._silence(way, what), True)
-        _later(takes, self._arrives, what, effect, way, answer)
+        step = _later(takes, self._arrives, what, effect, way, answer)
+        if way is REGISTRY:
+            self.sent(step)
 
     def _arrives(
         self, what: str, effect: Callable[[], Any], way: Way, answer: asyncio.Future[Any]
@@ -141,8 +144,8 @@ class Wire:
         return bool(odds) and self.chance.hits(odds)
 
 
-def _later(seconds: float, what: Callable[..., None], *args: Any) -> None:
-    asyncio.get_running_loop().call_later(seconds, what, *args, context=NOBODY)
+def _later(seconds: float, what: Callable[..., None], *args: Any) -> asyncio.TimerHandle:
+    return asyncio.get_running_loop().call_later(seconds, what, *args, context=NOBODY)
 
 
 def _settle(answer: asyncio.Future[Any], value: Any, failed: bool) -> None:
