@@ -88,6 +88,7 @@ class Stage:
         first = clients.add(GROUND, CLIENT_A[0], _address(CLIENT_A[1]))
         second = clients.add(GROUND, CLIENT_B[0], _address(CLIENT_B[1]))
         self._until_ready(*MODULES)
+        self._until_seen()
         scene = Scene(
             url=f"http://127.0.0.1:{PORTS['bff']}",
             ec2_endpoint=cloud["endpoint"],
@@ -140,6 +141,15 @@ class Stage:
             if monotonic() > last:
                 who = ", ".join(sorted(waiting))
                 raise ChildDied(f"{who} did not serve within {SERVICE_SECONDS:.0f} s")
+            sleep(0.05)
+
+    def _until_seen(self) -> None:
+        """Wait until the edge reaches all: one that came first dials again only after a pause."""
+        last = monotonic() + SERVICE_SECONDS
+        while unseen := [name for name in MODULES if not _edge_sees(name)]:
+            if monotonic() > last:
+                who = ", ".join(sorted(unseen))
+                raise ChildDied(f"the edge did not reach {who} within {SERVICE_SECONDS:.0f} s")
             sleep(0.05)
 
     def _insist_alive(self, child: Child) -> None:
