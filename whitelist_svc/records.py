@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import grpc
 
 from kite.errors import Conflict, KiteError, NotFound, WrongState
+from kite.rpc.pages import pages
 from kite.telemetry import logs
 from kite.v1 import (
     controller_pb2,
@@ -82,16 +83,9 @@ class Records:
 
     async def every(self) -> tuple[Cluster, ...]:
         """All live clusters of all users."""
-        found: list[Cluster] = []
-        token = ""
-        while True:
-            answer = await self._registry.ListClusters(
-                registry_pb2.ListClustersRequest(page_size=_PAGE, page_token=token)
-            )
-            found += map(packing.cluster, answer.clusters)
-            token = answer.next_page_token
-            if not token:
-                return tuple(found)
+        request = registry_pb2.ListClustersRequest(page_size=_PAGE)
+        listed = pages(self._registry.ListClusters, request)
+        return tuple([packing.cluster(one) async for page in listed for one in page.clusters])
 
     async def wish(
         self,
@@ -129,18 +123,9 @@ class Records:
 
     async def running(self) -> tuple[operation_pb2.Operation, ...]:
         """Changes of all users that have not ended, by whichever process they were begun."""
-        found: list[operation_pb2.Operation] = []
-        token = ""
-        while True:
-            answer = await self._operations.ListOperations(
-                operation_pb2.ListOperationsRequest(
-                    running=CHANGE, page_size=_PAGE, page_token=token
-                )
-            )
-            found += answer.operations
-            token = answer.next_page_token
-            if not token:
-                return tuple(found)
+        request = operation_pb2.ListOperationsRequest(running=CHANGE, page_size=_PAGE)
+        listed = pages(self._operations.ListOperations, request)
+        return tuple([one async for page in listed for one in page.operations])
 
     async def end(
         self, begun: operation_pb2.Operation, description: str, reason: str, *, now_ms: int

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import grpc
 
 from kite.errors import NotFound
+from kite.rpc.pages import pages
 from kite.sweep import Known, Live, Thing
 from kite.v1 import cluster_pb2, controller_pb2, operation_pb2, registry_pb2
 from kite.v1.controller_pb2_grpc import ControllerServiceStub
@@ -50,15 +51,11 @@ class SweepBook:
         return bool(answer.granted)
 
     async def live(self) -> Live:
-        found, page = [], ""
-        while True:
-            answer = await self._registry.ListClusters(
-                registry_pb2.ListClustersRequest(page_size=PAGE, page_token=page)
-            )
-            found += [one for one in answer.clusters if not one.deleted_at_ms]
-            page = answer.next_page_token
-            if not page:
-                return self._read(found)
+        listed = pages(
+            self._registry.ListClusters, registry_pb2.ListClustersRequest(page_size=PAGE)
+        )
+        found = [one async for page in listed for one in page.clusters if not one.deleted_at_ms]
+        return self._read(found)
 
     async def one(self, cluster_id: str) -> Known | int | None:
         request = registry_pb2.GetClusterRequest(cluster_id=cluster_id, include_deleted=True)

@@ -90,6 +90,11 @@ class World:
     def addresses(self):
         return self.cloud.ec2.describe_addresses()["Addresses"]
 
+    def whitelist_group(self, name):
+        """Id of the group that holds the list of a running cluster."""
+        groups = self.portal.until(name, "running")["security-groups"]
+        return next(one["group-id"] for one in groups if one["kind"] == "whitelist")
+
     def rules(self, group_id):
         found = self.cloud.ec2.describe_security_group_rules(
             Filters=[{"Name": "group-id", "Values": [group_id]}]

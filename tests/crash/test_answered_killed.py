@@ -18,11 +18,7 @@ SLOW = {
 def test_the_operation_of_a_killed_service_ends_with_its_list_in_force(world):
     portal, troupe = world.portal, world.troupe
     portal.create(NAME, [FIRST], PLAN)
-    group = next(
-        one["group-id"]
-        for one in portal.until(NAME, "running")["security-groups"]
-        if one["kind"] == "whitelist"
-    )
+    group = world.whitelist_group(NAME)
     world.cloud.control("POST", "faults", SLOW)
     answer = portal.whitelist(NAME, [SECOND])
     path = f"/v1/operations/{answer.json()['operation-id']}"

@@ -76,11 +76,7 @@ def test_a_refused_list_whose_service_dies_over_it(world, point):
     name = f"refused-{point}"
     portal, troupe = world.portal, world.troupe
     portal.create(name, [FIRST], PLAN)
-    group = next(
-        one["group-id"]
-        for one in portal.until(name, "running")["security-groups"]
-        if one["kind"] == "whitelist"
-    )
+    group = world.whitelist_group(name)
     world.cloud.control("POST", "faults", REFUSED)
     troupe.arm("whitelist-1", point)
     with ThreadPoolExecutor(1) as beside:

@@ -2,13 +2,11 @@
 
 import os
 
-import pymongo
 import pytest
 
 from registry_svc.embedded import Embedded
-from registry_svc.mongodb import Mongo
 from tests.store.servers import Server, ensure_program
-from tests.store.world import World, serial
+from tests.store.world import World, on_mongodb
 
 SHARED = [pytest.param("wire", marks=pytest.mark.wire)]
 if "KITE_TEST_MONGODB_URI" in os.environ:
@@ -37,12 +35,8 @@ def engine(request, tmp_path):
         if request.param == "wire"
         else os.environ["KITE_TEST_MONGODB_URI"]
     )
-    database = f"kite-test-{os.getpid()}-{next(serial)}"
-    engine = Mongo(uri, database, prove=False)
-    yield engine
-    engine.close()
-    with pymongo.MongoClient(uri) as client:
-        client.drop_database(database)
+    with on_mongodb(uri) as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -1,14 +1,18 @@
 """Builders for registry tests: a clock that is set by hand, wishes, stores on any engine."""
 
 import itertools
+import os
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import pymongo
+
 from registry_svc import plan_file
 from registry_svc.admission import AddressMode, Wish
 from registry_svc.claims import Claims
+from registry_svc.mongodb import Mongo
 from registry_svc.store import Store
 from registry_svc.wishes import Wishes
 
@@ -28,6 +32,17 @@ class HandClock:
 
     def forward(self, *, seconds=0, ms=0):
         self.now += seconds * 1000 + ms
+
+
+@contextmanager
+def on_mongodb(uri):
+    """A fresh engine on a database of its own, which is dropped afterwards."""
+    name = f"kite-test-{os.getpid()}-{next(serial)}"
+    engine = Mongo(uri, name, prove=False)
+    yield engine
+    engine.close()
+    with pymongo.MongoClient(uri) as client:
+        client.drop_database(name)
 
 
 def wish(name="search-cats", *, user="milvus-test", body="b1", key="", size=50, kind="M5"):

@@ -6,20 +6,17 @@ Messages of any content (test_grpc_fuzz.py) meet the first refusal; these come a
 from __future__ import annotations
 
 import asyncio
-import os
 from functools import partial
 
 import grpc
-import pymongo
 import pytest
 
 from kite.v1 import adoption_pb2, cluster_pb2, controller_pb2, registry_pb2
 from kite.v1 import operation_pb2 as ops
 from registry_svc.embedded import Embedded
-from registry_svc.mongodb import Mongo
 from tests.rpc.registry.conftest import NAME, USER, hosted
 from tests.store.conftest import wire_server  # noqa: F401 - a fixture
-from tests.store.world import NOON, HandClock
+from tests.store.world import NOON, HandClock, on_mongodb
 from tests.strangers.reflected import TOKENS, methods, spoiled
 from tests.strangers.test_grpc_fuzz import DEFECT, EXAMPLES, check, is_serving, often
 
@@ -36,12 +33,8 @@ def engine(request, tmp_path):
         yield engine
         engine.close()
         return
-    uri, name = request.getfixturevalue("wire_server").uri, f"kite-test-fuzz-{os.getpid()}"
-    engine = Mongo(uri, name, prove=False)
-    yield engine
-    engine.close()
-    with pymongo.MongoClient(uri) as client:
-        client.drop_database(name)
+    with on_mongodb(request.getfixturevalue("wire_server").uri) as engine:
+        yield engine
 
 
 NODE = cluster_pb2.Node(

@@ -1,16 +1,13 @@
 """Numbers and parts that do not fit are refused by name, over either store: none is a defect."""
 
-import os
-
-import pymongo
 import pytest
 
 from kite.errors import InvalidRequest
 from kite.v1 import adoption_pb2, adoption_pb2_grpc, cluster_pb2, registry_pb2
 from kite.v1 import operation_pb2 as ops
 from registry_svc import paging
-from registry_svc.mongodb import Mongo
 from tests.rpc.registry.conftest import NAME, USER, hosted
+from tests.store.world import on_mongodb
 
 
 @pytest.fixture(params=["embedded", pytest.param("wire", marks=pytest.mark.wire)])
@@ -18,12 +15,8 @@ def engine(request):
     if request.param == "embedded":
         yield request.getfixturevalue("embedded")
         return
-    uri, name = request.getfixturevalue("wire_server").uri, f"kite-test-input-{os.getpid()}"
-    engine = Mongo(uri, name, prove=False)
-    yield engine
-    engine.close()
-    with pymongo.MongoClient(uri) as client:
-        client.drop_database(name)
+    with on_mongodb(request.getfixturevalue("wire_server").uri) as engine:
+        yield engine
 
 
 @pytest.fixture
