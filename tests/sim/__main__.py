@@ -8,7 +8,9 @@ import time
 
 from tests.sim.ablations import BY_NAME, of_all, without
 from tests.sim.day import Plan, live
-from tests.sim.many import many
+from tests.sim.many import Figures, many
+
+PAUSE = 15.0  # seconds between two lines of progress
 
 
 def say(text: str) -> None:
@@ -41,9 +43,23 @@ def story(seed: int, plan: Plan | None = None) -> int:
     return bool(day.faults)
 
 
+class Progress:
+    """A line now and then while many days are lived."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._next = time.monotonic() + PAUSE
+
+    def __call__(self, found: Figures) -> None:
+        now = time.monotonic()
+        if now >= self._next and found.days < self._count:
+            say(f"{found.days:,} of {self._count:,} days lived, {len(found.bad)} wrong")
+            self._next = now + PAUSE
+
+
 def days(first: int, count: int) -> int:
     began = time.monotonic()
-    found = many(first, count)
+    found = many(first, count, heard=Progress(count))
     took = time.monotonic() - began
     say(f"{found.text()}\n{took:.0f} s, {count / took:.0f} days a second")
     for seed, faults in sorted(found.bad.items()):
