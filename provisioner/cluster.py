@@ -9,29 +9,26 @@ from typing import assert_never
 
 from provisioner import nodes, status
 from provisioner.backoff import pace
-from provisioner.facts import Facts, Machine, Place, Reach
+from provisioner.facts import Facts, Machine
+from provisioner.launching import launch, reserved, untried
 from provisioner.limits import Limits
 from provisioner.node import Do, Life, Saw, Step, step
-from provisioner.offers import Offer, following, offers
 from provisioner.plan import (
     Action,
     Allocate,
     Associate,
     EnsureGroups,
     Install,
-    Launch,
     Plan,
     Secure,
     Terminate,
 )
-from provisioner.record import Address, AddressMode, Intent, Node, NodeState, Record, Role
+from provisioner.record import Address, Node, NodeState, Record, Role
 from provisioner.removal import ADDRESS_ASKED, remove
 from provisioner.sight import (
     GROUP_MISSING,
     INSTALLED,
-    NO_CAPACITY,
     PLACE_MISSING,
-    group_ids,
     life,
     met_at,
     saw,
@@ -144,7 +141,7 @@ def _step_all(
     for node in record.nodes:
         here = life(node, wanted=True)
         word = saw(record, node, facts, install_tries=limits.install_tries)
-        found = _step(node, here, word, facts, now)
+        found = _step(record, node, here, word, facts, now)
         after = nodes.entered(node, here, found, limits, now)
         if found.do is Do.RENEW:
             after = _renewed(record, node, after, facts, limits, now)
@@ -161,9 +158,10 @@ def _step_all(
     return replace(record, nodes=tuple(stepped), address=address), actions
 
 
-def _step(node: Node, here: Life, word: Saw, facts: Facts, now: int) -> Step:
+def _step(record: Record, node: Node, here: Life, word: Saw, facts: Facts, now: int) -> Step:
     found = step(here, word)
-    if nodes.late(node, here, found, now):
+    unasked = word is Saw.REFUSED and untried(record, node, facts)
+    if nodes.late(node, here, found, now) and not unasked:
         found = step(here, word, late=True)
     if word is Saw.REFUSED and found.to is Life.FAILED and node.reason == PLACE_MISSING:
         why = "EC2 does not know the image or the subnet that launches name"
@@ -177,10 +175,10 @@ def _do(
     """The node and the action that this step's `do` means; TERMINATE is gathered elsewhere."""
     match found.do:
         case Do.RESERVE:
-            return _reserved(record, node, facts, limits, now)
+            return reserved(record, node, facts, limits, now)
         case Do.LAUNCH:
             missing = node.reason == GROUP_MISSING and 0 < node.deadline_ms <= now
-            return node, _launch(node, overdue=missing) if record.groups else None
+            return node, launch(node, overdue=missing) if record.groups else None
         case Do.FORGET:
             return nodes.forgotten(node, here), None
         case Do.INSTALL:
@@ -200,11 +198,6 @@ def _install(record: Record, node: Node, where: str, facts: Facts) -> Install:
     return Install(node.slot, node.token, node.instance_id, where, node.role, size, volume)
 
 
-def _launch(node: Node, *, fresh: bool = False, overdue: bool = False) -> Launch:
-    assert node.intent is not None
-    return Launch(node.slot, node.attempt, node.role, node.intent, fresh, overdue)
-
-
 def _renewed(
     record: Record, node: Node, after: Node, facts: Facts, limits: Limits, now: int
 ) -> Node:
@@ -217,80 +210,6 @@ def _renewed(
     return nodes.failed(node, why, "LAUNCH_LOOP", now, machine=False)
 
 
-def _reserved(
-    record: Record, node: Node, facts: Facts, limits: Limits, now: int
-) -> tuple[Node, Action | None]:
-    """Freeze the launch when everything it names is there; committed before it is sent."""
-    ready = record.groups and (record.address.allocation_id or not record.elastic)
-    if not ready:
-        return node, None
-    site, refused = facts.site, node.intent
-    known = offers(_type_of(record, node), _places(record, node, site.places))
-    offer, attempted = known[0], node
-    if refused is not None:
-        offer, fresh_round = following(known, Offer(refused.instance_type, refused.subnet_id))
-        if fresh_round and now - refused.decided_at_ms < limits.capacity_pause_ms:
-            return node, None
-        again = nodes.renewed(node, site.install, record.cluster_id, now)
-        attempted = replace(node, attempt=again.attempt, token=again.token)
-    if attempted.token not in facts.hashes:
-        return node, None
-    intent = _frozen(record, attempted, offer, facts, now)
-    after = replace(attempted, intent=intent, key_pair=site.key_pair)
-    return after, _launch(after, fresh=True)
-
-
-def _places(record: Record, node: Node, every: tuple[Place, ...]) -> tuple[Place, ...]:
-    """Where this node may go: beside the machines its cluster has or asked for, else anywhere.
-
-    A launch that was refused has lost its token and holds nobody back; nor does a subnet that the
-    settings name no longer.
-    """
-    beside = {
-        other.intent.subnet_id
-        for other in record.nodes
-        if other.slot != node.slot
-        and other.intent is not None
-        and other.intent.client_token
-        and life(other, wanted=True) in _STANDING
-    }
-    return tuple(place for place in every if place.subnet_id in beside) or every
-
-
-def _type_of(record: Record, node: Node) -> str:
-    spec = record.spec
-    return spec.master_instance_type if node.role is Role.MASTER else spec.worker_instance_type
-
-
-def _frozen(record: Record, node: Node, offer: Offer, facts: Facts, now: int) -> Intent:
-    return Intent(
-        client_token=node.token,
-        image_id=facts.site.image_id,
-        instance_type=offer.instance_type,
-        subnet_id=offer.subnet_id,
-        security_group_ids=group_ids(record),
-        key_pair=facts.site.key_pair,
-        root_gib=facts.site.root_gib,
-        data_gib=record.spec.disk_gib,
-        public_address=_public(record, node, facts),
-        user_data_hash=facts.hashes[node.token],
-        decided_at_ms=now,
-    )
-
-
-def _public(record: Record, node: Node, facts: Facts) -> bool:
-    """Whether EC2 gives the machine a public address: the elastic one is the master's alone."""
-    match record.spec.address_mode:
-        case AddressMode.AUTO:
-            return True
-        case AddressMode.PRIVATE:
-            return False
-        case AddressMode.ELASTIC:
-            return node.role is Role.WORKER and facts.site.reach is Reach.PUBLIC
-        case _ as never:
-            assert_never(never)
-
-
 def _association(record: Record, facts: Facts) -> list[Action]:
     """EC2 takes an address for running machines only."""
     address = record.address
@@ -300,7 +219,7 @@ def _association(record: Record, facts: Facts) -> list[Action]:
         Associate(address.allocation_id, node.instance_id)
         for node in record.nodes
         if node.role is Role.MASTER
-        and life(node, wanted=True) in {Life.STARTING, Life.LOADING, Life.RUNNING}
+        and life(node, wanted=True) in _STANDING
         and (instance := facts.instances.get(node.instance_id))
         and instance.machine is Machine.RUNNING
     ]
@@ -319,6 +238,3 @@ def _again(record: Record, limits: Limits, now: int) -> int:
         return limits.settled_ms
     since = max((node.state_since_ms for node in record.nodes), default=now)
     return pace(limits.poll_ms, max(0, now - since))
-
-
-__all__ = ["NO_CAPACITY", "adopted", "decide"]

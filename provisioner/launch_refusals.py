@@ -18,6 +18,7 @@ from provisioner.record import Node
 from provisioner.sight import GROUP_MISSING, NO_CAPACITY, PLACE_MISSING
 
 USER_DATA_CHANGED = "USER_DATA_CHANGED"
+_NO_OFFER = frozenset({NO_CAPACITY, PLACE_MISSING})  # one wait, whichever the last answer was
 _FOR_GOOD = (CloudRefused, OverLimit, AlreadyExists, InvalidRequest, Forbidden)
 
 
@@ -101,10 +102,14 @@ def _cannot_be_repeated(error: KiteError) -> str:
 
 def _next_offer(node: Node, reason: str, limits: Limits, now: int) -> Node:
     """The intent stays to say which offer comes next, without its token: nothing was made."""
-    first = node.reason != reason
-    deadline = now + limits.waits_ms[Wait.CAPACITY] if first else node.deadline_ms
-    intent = replace(node.intent, client_token="") if node.intent else None
-    return replace(node, intent=intent, reason=reason, deadline_ms=deadline)
+    deadline = node.deadline_ms
+    if node.reason not in _NO_OFFER:
+        deadline = now + limits.waits_ms[Wait.CAPACITY]
+    if node.intent is None:
+        return replace(node, reason=reason, deadline_ms=deadline)
+    spent, offer = replace(node.intent, client_token=""), node.intent.offer
+    refused = node.refused if offer in node.refused else (*node.refused, offer)
+    return replace(node, intent=spent, reason=reason, deadline_ms=deadline, refused=refused)
 
 
 def _used_up(node: Node, now: int) -> Node:

@@ -4,9 +4,8 @@ Order: every zone for the wished type, then every zone for the next equivalent t
 memory and processor architecture; Amazon EC2 instance types guide), then round again.
 """
 
-from dataclasses import dataclass
-
 from provisioner.facts import Place
+from provisioner.record import Offer
 
 _EQUALS = (
     ("m5", "m6i", "m5a", "m6a"),
@@ -14,12 +13,6 @@ _EQUALS = (
     ("r5", "r6i", "r5a", "r6a"),
     ("t3", "t3a"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    instance_type: str
-    subnet_id: str
 
 
 def equivalents(instance_type: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from provisioner.record import (
     Intent,
     Node,
     NodeState,
+    Offer,
     Operation,
     OperationState,
     OperationStep,
@@ -126,6 +127,7 @@ def _unpack_node(node: pb.Node) -> Node:
         launches_ms=tuple(node.launches_ms),
         retiring=node.retiring,
         install_step=node.install_step,
+        refused=tuple(Offer(o.instance_type, o.subnet_id) for o in node.refused),
     )
 
 
@@ -205,6 +207,9 @@ def _pack_node(node: Node) -> pb.Node:
         launches_ms=node.launches_ms,
         retiring=node.retiring,
         install_step=node.install_step,
+        refused=[
+            pb.Offer(instance_type=o.instance_type, subnet_id=o.subnet_id) for o in node.refused
+        ],
     )
 
 

@@ -62,6 +62,14 @@ class Spec:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """What a launch may ask EC2 for: a type in a zone."""
+
+    instance_type: str
+    subnet_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Intent:
     """Parameters of one launch, frozen before RunInstances is called with them.
 
@@ -81,10 +89,17 @@ class Intent:
     user_data_hash: str
     decided_at_ms: int
 
+    @property
+    def offer(self) -> Offer:
+        return Offer(self.instance_type, self.subnet_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A place in the cluster that wants a machine. Times are epoch milliseconds, 0 = none."""
+    """A place in the cluster that wants a machine. Times are epoch milliseconds, 0 = none.
+
+    `refused`: offers that EC2 refused before it made this machine.
+    """
 
     slot: int
     role: Role
@@ -104,6 +119,7 @@ class Node:
     launches_ms: tuple[int, ...] = ()
     retiring: bool = False
     install_step: str = ""
+    refused: tuple[Offer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

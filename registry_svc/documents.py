@@ -37,6 +37,11 @@ class Group(_Part):
     kind = me.StringField(default="")
 
 
+class Offer(_Part):
+    instance_type = me.StringField(db_field="instance-type")
+    subnet_id = me.StringField(db_field="subnet-id")
+
+
 class Intent(_Part):
     client_token = me.StringField(db_field="client-token", max_length=64)
     image_id = me.StringField(db_field="image-id")
@@ -71,6 +76,7 @@ class Instance(_Part):
     launches = me.ListField(_time())
     retiring = me.BooleanField()
     install_step = me.StringField(db_field="install-step", default="")
+    refused = me.ListField(me.EmbeddedDocumentField(Offer))
 
 
 class Address(_Part):

@@ -67,6 +67,7 @@ def _pack_node(node: pb.Node) -> dict[str, Any]:
         "node-type": word(sp.ROLES, node.role, "role"),
         "status": word(sp.NODE_STATES, state, "node state"),
         "launches": list(node.launches_ms),
+        "refused": [_out(sp.OFFER, offer) for offer in node.refused],
         "gone": gone,
     }
     if node.HasField("intent"):
@@ -83,6 +84,7 @@ def _unpack_node(document: Document) -> pb.Node:
         if document.get("gone")
         else sp.NODE_STATES_BACK[document["status"]],
         launches_ms=document.get("launches", ()),
+        refused=[pb.Offer(**_in(sp.OFFER, offer)) for offer in document.get("refused", ())],
     )
     intent = document.get("intent")
     if intent is not None:

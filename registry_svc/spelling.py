@@ -43,6 +43,7 @@ GROUP: Table = (
     ("group-id", "group_id"),
     ("kind", "kind"),
 )
+OFFER: Table = (("instance-type", "instance_type"), ("subnet-id", "subnet_id"))
 INTENT: Table = (
     ("client-token", "client_token"),
     ("image-id", "image_id"),

@@ -179,6 +179,30 @@ class ClusterSpec(_message.Message):
 Global___ClusterSpec: _TypeAlias = ClusterSpec  # noqa: Y015
 
 @_typing.final
+class Offer(_message.Message):
+    """What a launch may ask EC2 for: a type in a zone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSTANCE_TYPE_FIELD_NUMBER: _builtins.int
+    SUBNET_ID_FIELD_NUMBER: _builtins.int
+    instance_type: _builtins.str
+    subnet_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        instance_type: _builtins.str = ...,
+        subnet_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["instance_type", b"instance_type", "subnet_id", b"subnet_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Offer: _TypeAlias = Offer  # noqa: Y015
+
+@_typing.final
 class LaunchIntent(_message.Message):
     """Parameters of one launch, frozen before RunInstances is called with them."""
 
@@ -256,6 +280,7 @@ class Node(_message.Message):
     LAUNCHES_MS_FIELD_NUMBER: _builtins.int
     RETIRING_FIELD_NUMBER: _builtins.int
     INSTALL_STEP_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
     slot: _builtins.int
     role: Global___Role.ValueType
     attempt: _builtins.int
@@ -285,6 +310,12 @@ class Node(_message.Message):
     def launches_ms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Launch times of this slot within the last hour, for the breaker."""
 
+    @_builtins.property
+    def refused(self) -> _containers.RepeatedCompositeFieldContainer[Global___Offer]:
+        """Offers that EC2 refused before it made this machine; the wait for capacity ends in failure only
+        when no offer is left out. Forgotten when another machine follows.
+        """
+
     def __init__(
         self,
         *,
@@ -306,10 +337,11 @@ class Node(_message.Message):
         launches_ms: _abc.Iterable[_builtins.int] | None = ...,
         retiring: _builtins.bool = ...,
         install_step: _builtins.str = ...,
+        refused: _abc.Iterable[Global___Offer] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["intent", b"intent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "deadline_ms", b"deadline_ms", "install_step", b"install_step", "instance_id", b"instance_id", "intent", b"intent", "key_pair", b"key_pair", "launched_at_ms", b"launched_at_ms", "launches_ms", b"launches_ms", "private_ip", b"private_ip", "public_ip", b"public_ip", "reason", b"reason", "retiring", b"retiring", "role", b"role", "slot", b"slot", "state", b"state", "state_since_ms", b"state_since_ms", "token", b"token", "why", b"why"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "deadline_ms", b"deadline_ms", "install_step", b"install_step", "instance_id", b"instance_id", "intent", b"intent", "key_pair", b"key_pair", "launched_at_ms", b"launched_at_ms", "launches_ms", b"launches_ms", "private_ip", b"private_ip", "public_ip", b"public_ip", "reason", b"reason", "refused", b"refused", "retiring", b"retiring", "role", b"role", "slot", b"slot", "state", b"state", "state_since_ms", b"state_since_ms", "token", b"token", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -71,6 +71,7 @@ async def test_a_commit_writes_the_seen_half_only(registry):
                 token="t",
                 intent=pb.LaunchIntent(client_token="t", security_group_ids=["sg-1"]),
                 launches_ms=[1, 2],
+                refused=[pb.Offer(instance_type="m5.large", subnet_id="subnet-a")],
             )
         ],
     )

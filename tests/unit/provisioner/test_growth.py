@@ -7,6 +7,7 @@ import pytest
 from provisioner.facts import AddressFact, Answer, InstallFact, InstanceFact, Machine, Reach
 from provisioner.node import CLOUD_SLOW
 from provisioner.nodes import born
+from provisioner.offers import offers
 from provisioner.plan import (
     Allocate,
     Associate,
@@ -45,6 +46,7 @@ from tests.unit.provisioner.shapes import (
 S = NodeState
 TOKEN = token_of()
 ASKING = "asking EC2 for a machine"
+EVERY = offers("m5.large", SITE.places)
 
 
 # the ground -------------------------------------------------------------------------------------
@@ -166,8 +168,8 @@ def test_a_wait_with_an_end_of_its_own_does_not_begin_anew(reason):
 
 
 def test_an_image_that_stays_missing_is_told_in_the_end():
-    refused = intent(client_token="", decided_at_ms=NOW - MINUTE)
-    n = node(intent=refused, why=ASKING, deadline_ms=NOW, reason=PLACE_MISSING)
+    spent = intent(client_token="", decided_at_ms=NOW - MINUTE)
+    n = node(intent=spent, why=ASKING, deadline_ms=NOW, reason=PLACE_MISSING, refused=EVERY)
     found = plan(record(n), facts())
     assert (only(found).state, only(found).reason) == (S.FAILED, PLACE_MISSING)
     assert "image" in only(found).why
@@ -283,11 +285,31 @@ def test_only_machines_that_stay_hold_a_node_back(other):
 
 
 def test_no_capacity_for_ten_minutes_is_a_failure_with_its_reason():
-    found = plan(record(refused()), facts(), NOW + 10 * MINUTE)
+    found = plan(record(replace(refused(), refused=EVERY)), facts(), NOW + 10 * MINUTE)
     assert (only(found).state, only(found).reason) == (S.FAILED, "INSUFFICIENT_CAPACITY")
     assert not only(found).retiring
     assert found.actions == ()
     assert found.record.reason == "INSUFFICIENT_CAPACITY"
+
+
+@pytest.mark.parametrize("left_out", EVERY)
+def test_a_failure_for_want_of_capacity_leaves_no_offer_out(left_out):
+    """Whoever was to ask may have stood still for all of the ten minutes."""
+    asked = tuple(one for one in EVERY if one != left_out)
+    last = refused(instance_type=asked[-1].instance_type, subnet_id=asked[-1].subnet_id)
+    found = plan(record(replace(last, refused=asked)), facts(), NOW + 10 * MINUTE)
+    assert only(found).state is S.STARTING
+    assert [action.attempt for action in launches(found)] == [2]
+    assert only(found).refused == asked
+
+
+def test_who_must_stay_beside_others_fails_for_want_of_capacity_there():
+    here = tuple(one for one in EVERY if one.subnet_id == "subnet-a")
+    alone = replace(refused(), refused=here)
+    beside = worker(intent=intent(subnet_id="subnet-a"), instance_id="i-2")
+    found = plan(*pair(alone, beside), NOW + 10 * MINUTE)
+    assert found.record.nodes[0].reason == "INSUFFICIENT_CAPACITY"
+    assert found.record.nodes[0].state is S.FAILED
 
 
 # the way up -------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from provisioner.plan import (
     Release,
     Terminate,
 )
-from provisioner.record import Address, Condition, NodeState, Role
+from provisioner.record import Address, Condition, NodeState, Offer, Role
 from provisioner.removal import (
     ADDRESS_ASKED,
     BASE_DROPPED,
@@ -141,10 +141,21 @@ def test_no_capacity_spends_the_offer_and_starts_the_clock_once():
     n = only(found)
     assert (n.intent.client_token, n.intent.subnet_id, n.reason) == ("", "subnet-a", NO_CAPACITY)
     assert n.deadline_ms == NOW + 10 * MINUTE
-    again = node(intent=intent(), reason=NO_CAPACITY, deadline_ms=NOW + MINUTE)
-    found = learn(record(again), LAUNCH, refusal("InsufficientInstanceCapacity"))
-    assert only(found).deadline_ms == NOW + MINUTE
+    assert n.refused == (Offer("m5.large", "subnet-a"),)
     assert found.holds(CLOUD_ANSWERS)
+
+
+@pytest.mark.parametrize("reason", [NO_CAPACITY, PLACE_MISSING])
+def test_each_refused_offer_is_known_once_and_the_clock_runs_on(reason):
+    before = (Offer("m5.large", "subnet-a"),)
+    for zone, known in (
+        ("subnet-a", before),
+        ("subnet-b", (*before, Offer("m5.large", "subnet-b"))),
+    ):
+        asked = intent(subnet_id=zone)
+        again = node(intent=asked, reason=reason, deadline_ms=NOW + MINUTE, refused=before)
+        found = learn(record(again), LAUNCH, refusal("InsufficientInstanceCapacity"))
+        assert (only(found).deadline_ms, only(found).refused) == (NOW + MINUTE, known)
 
 
 def test_capacity_refused_for_a_node_without_intent():

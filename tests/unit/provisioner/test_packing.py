@@ -16,6 +16,7 @@ from provisioner.record import (
     Intent,
     Node,
     NodeState,
+    Offer,
     Operation,
     OperationState,
     OperationStep,
@@ -41,7 +42,7 @@ nodes = st.builds(
     deadline_ms=number, intent=st.none() | intents, instance_id=text, key_pair=text,
     public_ip=text, private_ip=text, launched_at_ms=number,
     launches_ms=st.lists(number, max_size=3).map(tuple), retiring=st.booleans(),
-    install_step=text,
+    install_step=text, refused=st.lists(st.builds(Offer, text, text), max_size=2).map(tuple),
 )  # fmt: skip
 records = st.builds(
     Record,

@@ -53,6 +53,7 @@ nodes = st.builds(
     launches_ms=st.lists(TIME, max_size=3),
     retiring=st.booleans(),
     install_step=TEXT,
+    refused=st.lists(st.builds(pb.Offer, instance_type=TEXT, subnet_id=TEXT), max_size=2),
 )
 
 

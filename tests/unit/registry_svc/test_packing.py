@@ -119,7 +119,8 @@ def test_every_word_goes_both_ways():
 @pytest.mark.parametrize(
     ("message", "tables", "elsewhere"),
     [
-        (pb.Node, spelling.NODE, {"role", "state", "intent", "launches_ms"}),
+        (pb.Node, spelling.NODE, {"role", "state", "intent", "launches_ms", "refused"}),
+        (pb.Offer, spelling.OFFER, set()),
         (pb.LaunchIntent, spelling.INTENT, {"security_group_ids"}),
         (pb.SecurityGroup, spelling.GROUP, set()),
         (pb.Address, spelling.ADDRESS, set()),
