@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from kite import crash
 from kite.clock import Clock
-from kite.errors import KiteError, LeaseLost
+from kite.errors import KiteError, LeaseLost, NoCapacity
 from kite.telemetry import logs
 from provisioner.backoff import after_failures
 from provisioner.cluster import decide
 from provisioner.compensation import undo
-from provisioner.facts import Facts
+from provisioner.facts import Facts, Outcome
 from provisioner.learn import Results, cloud_silent, learned
 from provisioner.limits import Limits
 from provisioner.operation import progressed
@@ -37,6 +37,11 @@ class Turned:
     again_ms: int
     over: bool = False
     troubled: bool = False
+
+
+def _is_trouble(outcome: Outcome | KiteError) -> bool:
+    """Whether to leave what answered so alone for a while: a full zone is no reason to wait."""
+    return isinstance(outcome, KiteError) and not isinstance(outcome, NoCapacity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,7 @@ class Turn:
             await self._compensate(claim, results)
             raise
         crash.point("after-commit")
-        troubled = any(isinstance(outcome, KiteError) for _, outcome in results)
+        troubled = any(_is_trouble(outcome) for _, outcome in results)
         again = 0 if after != claim.record else plan.again_ms
         return Turned(stored, again, troubled=troubled)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from kite.errors import DeadlinePassed, LeaseLost
+from kite.errors import CloudRefused, CloudThrottled, DeadlinePassed, LeaseLost, NoCapacity
 from provisioner.cluster import decide
 from provisioner.facts import Done, Facts, InstanceFact, Launched, Machine
 from provisioner.limits import Limits
@@ -162,6 +162,19 @@ async def test_a_wait_that_ended_while_nobody_looked_goes_on_for_a_while(ago, lo
         one.looks[unseen.cluster_id] = clock.now_ms() - ago * 1000
     await one.take(claim(unseen))
     assert any(w.record.nodes[0].instance_id != "i-1" for w in registry.writes) is lost
+
+
+@pytest.mark.parametrize(
+    ("refusal", "troubled"),
+    [(NoCapacity("none"), False), (CloudThrottled("slowly"), True), (CloudRefused("no"), True)],
+)
+async def test_the_next_offer_is_asked_for_at_once(refusal, troubled):
+    class Refusing(World):
+        async def act(self, record, action):
+            return refusal
+
+    turned = await turn(Refusing(facts()), Registry()).take(claim(record(node())))
+    assert (turned.again_ms, turned.troubled) == (0, troubled)
 
 
 async def test_independent_things_are_asked_for_in_one_turn():

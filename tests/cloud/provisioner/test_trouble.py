@@ -104,6 +104,7 @@ async def test_no_capacity_anywhere(house):
     await house.create()
     cluster = await house.until("FAILED")
     assert cluster.status.reason == "INSUFFICIENT_CAPACITY"
+    assert house.writes().count("RunInstances") == len(cluster.status.nodes[0].refused) == 8
     assert house.machines() == []
     await leaves_nothing(house)
 
