@@ -198,20 +198,18 @@ class House:
 
     # users --------------------------------------------------------------------------------------
 
-    async def create(self, name: str = "cats", **more: Any) -> Any:
+    async def create(self, name: str = "cats", *, user: str = "alice", **more: Any) -> Any:
         request = registry_pb2.CreateClusterRequest(
-            user="alice", milvus_name=name, milvus_type="M5", disk_gib=50, body_hash=name, **more
+            user=user, milvus_name=name, milvus_type="M5", disk_gib=50, body_hash=name, **more
         )
         return (await self.registry.CreateCluster(request)).cluster
 
-    async def delete(self, name: str = "cats") -> Any:
-        request = registry_pb2.DeleteClusterRequest(user="alice", milvus_name=name)
+    async def delete(self, name: str = "cats", *, user: str = "alice") -> Any:
+        request = registry_pb2.DeleteClusterRequest(user=user, milvus_name=name)
         return (await self.registry.DeleteCluster(request)).operation
 
-    async def get(self, name: str = "cats") -> Any:
-        request = registry_pb2.GetClusterRequest(
-            user="alice", milvus_name=name, include_deleted=True
-        )
+    async def get(self, name: str = "cats", *, user: str = "alice") -> Any:
+        request = registry_pb2.GetClusterRequest(user=user, milvus_name=name, include_deleted=True)
         return (await self.registry.GetCluster(request)).cluster
 
     async def operation(self, operation_id: str) -> Any:
@@ -227,13 +225,15 @@ class House:
         request = whitelist_pb2.SetRulesRequest(user="alice", milvus_name=name, ranges=ranges)
         return await self.whitelist.SetRules(request)
 
-    async def until(self, state: str, name: str = "cats", *, seconds: float = 50) -> Any:
+    async def until(
+        self, state: str, name: str = "cats", *, user: str = "alice", seconds: float = 50
+    ) -> Any:
         """The cluster once it is in the state; fails with what it is in otherwise."""
         wanted = cluster_pb2.ClusterState.Value(f"CLUSTER_STATE_{state}")
         seen = None
         try:
             async with asyncio.timeout(seconds):
-                while (seen := await self.get(name)).status.state != wanted:  # noqa: ASYNC110
+                while (seen := await self.get(name, user=user)).status.state != wanted:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
         except TimeoutError:
             raise AssertionError(f"not {state} but {seen and seen.status}") from None

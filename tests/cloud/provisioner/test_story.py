@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from kite.errors import NotFound
 from kite.secrets import password
 
 WRITES = ["CreateSecurityGroup", "RunInstances"]
@@ -30,6 +33,46 @@ async def test_a_cluster_is_made_and_leaves_nothing(house):
     await house.until("DELETED")
     assert house.left() == NOTHING
     assert (await house.operation(deletion.operation_id)).progress == 100
+
+
+async def test_twenty_creates_at_once_launch_one_machine(house):
+    """S0-02, down to EC2."""
+    found = await asyncio.gather(*(house.create() for _ in range(20)))
+    assert len({cluster.cluster_id for cluster in found}) == 1
+    await house.until("RUNNING")
+    assert house.writes().count("RunInstances") == 1
+    assert len(house.machines()) == 1
+
+
+async def test_two_users_may_choose_one_name_and_share_nothing(house):
+    """S0-03: the machines, the whitelist groups, and what becomes of them."""
+    alice, bob = await asyncio.gather(house.create(user="alice"), house.create(user="bob"))
+    assert alice.cluster_id != bob.cluster_id
+    alice, bob = [await house.until("RUNNING", user=user) for user in ("alice", "bob")]
+    assert _machine(alice) != _machine(bob)
+    assert {m["InstanceId"] for m in house.machines()} == {_machine(alice), _machine(bob)}
+    assert _whitelist(alice) != _whitelist(bob)
+    assert {
+        m["InstanceId"]: {t["Value"] for t in m["Tags"] if t["Key"] == "username"}
+        for m in house.machines()
+    } == {_machine(alice): {"alice"}, _machine(bob): {"bob"}}
+
+    await house.delete(user="alice")
+    await house.until("DELETED", user="alice")
+    assert [m["InstanceId"] for m in house.machines()] == [_machine(bob)]
+    assert _whitelist(bob) in {g["GroupId"] for g in house.machines()[0]["SecurityGroups"]}
+    with pytest.raises(NotFound):
+        await house.get(user="carol")
+
+
+def _machine(cluster):
+    (node,) = cluster.status.nodes
+    return node.instance_id
+
+
+def _whitelist(cluster):
+    (group,) = (g for g in cluster.status.security_groups if g.kind == "whitelist")
+    return group.group_id
 
 
 async def test_the_first_cluster_of_an_empty_install_costs_four_calls_and_its_address(house):
