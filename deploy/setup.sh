@@ -9,7 +9,7 @@
 #   lint   .venv-lint with ansible-lint
 #   grpcurl  grpcurl in the cache, when Go is here
 #   wire   .wire with the MongoDB-protocol server of the store tests
-#   strangers  .strangers with schemathesis
+#   strangers  .strangers with schemathesis, and Ansible with the collection that reads EC2
 #   bench  .bench with the peers that `make bench` measures against
 #
 # Never asks, never uses sudo: without root it says which packages are missing and goes on, and what
@@ -18,10 +18,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 DEMO_PACKAGES=(ca-certificates iproute2 mmdebstrap mount nftables openssh-client procps util-linux xfsprogs)
-TEST_PACKAGES=(chromium docker.io iptables)
+TEST_PACKAGES=(chromium curl docker.io iptables openssl)
 ANSIBLE_LINT='ansible-lint==26.10.1'
 WIRE='secantusdb==0.7.0b3'
-STRANGERS='schemathesis==4.32.5'
+STRANGERS=('schemathesis==4.32.5' 'ansible==12.3.0' 'boto3>=1.44,<2')  # ansible brings amazon.aws
 GRPCURL='github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.3'
 BENCH=('ansible==12.3.0' 'pyinfra==3.10.0' 'apache-libcloud==3.9.1' 'boto3>=1.44,<2')
 
@@ -45,14 +45,16 @@ packages() {
   fi
   say "installing Debian packages: ${wanted[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  local -a install=(apt-get install -y -q --no-install-recommends)
+  # A machine that has just started may be busy with its own updates.
+  local wait=DPkg::Lock::Timeout=300
+  local -a install=(apt-get -o $wait install -y -q --no-install-recommends)
   # A package that starts a daemon must not do so here: the tests start their own.
   local policy=/usr/sbin/policy-rc.d made=
   if [[ ! -e $policy ]]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" && made=1
   fi
   local code=0
-  "${install[@]}" "${wanted[@]}" >&2 || { apt-get update -q >&2 && "${install[@]}" "${wanted[@]}" >&2; } || code=$?
+  "${install[@]}" "${wanted[@]}" >&2 || { apt-get -o $wait update -q >&2 && "${install[@]}" "${wanted[@]}" >&2; } || code=$?
   [[ -n $made ]] && rm -f "$policy"
   [[ $code -eq 0 ]] || say "apt-get could not install: ${wanted[*]}"
   return "$code"
@@ -143,7 +145,7 @@ part() {
     test) packages "${DEMO_PACKAGES[@]}" "${TEST_PACKAGES[@]}"; part wire; part strangers; part grpcurl ;;
     lint) wheels .venv-lint "$ANSIBLE_LINT" "$ANSIBLE_LINT" ;;
     wire) wheels .wire "$WIRE" "$WIRE" ;;
-    strangers) wheels .strangers "$STRANGERS" "$STRANGERS" ;;
+    strangers) wheels .strangers "${STRANGERS[*]}" "${STRANGERS[@]}" ;;
     grpcurl) go_tool grpcurl "$GRPCURL" ;;
     bench) wheels .bench "${BENCH[*]}" "${BENCH[@]}" ;;
     *) say "no such part: $1 (base demo test lint wire strangers grpcurl bench)"; return 2 ;;

@@ -1,5 +1,6 @@
 """A pretend host as the tests of the roles see it, and the ways to install on it."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,15 +90,25 @@ async def install(machine, key="k", **change):
         await installer.close()
 
 
-def opens(machine, password):
-    client = None
+@contextmanager
+def connected(machine, password):
+    client = MilvusClient(
+        f"http://{machine.host.address}:19530", user="root", password=password, timeout=5
+    )
     try:
-        client = MilvusClient(
-            f"http://{machine.host.address}:19530", user="root", password=password, timeout=5
-        )
-        return client.list_users() == ["root"]
+        yield client
+    finally:
+        client.close()
+
+
+def opens(machine, password):
+    try:
+        with connected(machine, password) as client:
+            return client.list_users() == ["root"]
     except MilvusException:
         return False
-    finally:
-        if client is not None:
-            client.close()
+
+
+def change_password(machine, old, new):
+    with connected(machine, old) as client:
+        client.update_password("root", old, new)

@@ -7,7 +7,7 @@ import pytest
 
 from provisioner.install.job import Reason
 from provisioner.install.runner import Installer
-from tests.playbooks.machines import GIB, GROUND, ON_HOST, PASSWORD, install, opens
+from tests.playbooks.machines import GIB, GROUND, ON_HOST, PASSWORD, change_password, install, opens
 
 pytestmark = ON_HOST
 
@@ -43,6 +43,20 @@ def test_roles_change_nothing_even_without_the_seal(installed, by_hand):
 
 def test_verify_is_content(installed, by_hand):
     assert by_hand(installed, "verify.yml").changed(installed.host.token) == 0
+
+
+def test_verify_fails_where_the_password_milvus_is_born_with_opens(installed, by_hand):
+    """Also when the caller knows a good password, as the README has it."""
+    change_password(installed, PASSWORD, "Milvus")
+    try:
+        done = by_hand(installed, "verify.yml")
+    finally:
+        change_password(installed, "Milvus", PASSWORD)
+
+    assert done.failed(installed.host.token) == [
+        "Prove that the default root password opens nothing"
+    ]
+    assert "PASSWORD_NOT_SET" in done.text
 
 
 def test_what_somebody_edited_is_put_back(installed, by_hand):
