@@ -59,9 +59,7 @@ pins: ## write deploy/constraints.txt from .venv, after its tests passed
 	@deploy/pins.sh
 
 demo: ## the whole product on this machine, told as a story; KEEP=1 leaves it running
-	@deploy/preflight.sh
-	@$(SETUP) base demo
-	@$(PY) -m localcloud.demo $(if $(filter-out 0,$(KEEP)),--keep)
+	@deploy/alone.sh /run/kite/demo.lock 'A demo' deploy/demo.sh $(if $(filter-out 0,$(KEEP)),--keep)
 
 stop: ## end a demo that was kept running
 	@if [ -x $(PY) ]; then $(PY) -m localcloud.demo stop; else deploy/tenant.sh && echo "No demo runs."; fi
@@ -74,7 +72,7 @@ clean: ## remove what a killed run left on this machine, and what builds left in
 	@if [ -x $(PY) ]; then $(PY) -m localcloud.demo clean; else deploy/tenant.sh; fi
 	@deploy/clean.sh
 
-bench: ## measure against the peers, print the table, write .run/bench.json
+bench: ## measure against the peers, print the table, write .run/bench.json; KITE_BENCH_PROTOTYPE=FOLDER adds the local cloud's prototype
 	@$(SETUP) base demo test bench
 	$(PY) -m tests.bench $(ARGS)
 

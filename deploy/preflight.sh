@@ -10,6 +10,8 @@ deploy/tenant.sh || exit 1
 
 if [[ "$(uname -s)" != Linux ]]; then
   lacks "The demo needs Linux (this is $(uname -s)); use a Linux machine or virtual machine."
+elif [[ "$(uname -m)" != x86_64 ]]; then
+  lacks "The demo needs an x86-64 machine (this is $(uname -m)): the Milvus it runs is made for no other."
 elif [[ "$(id -u)" -ne 0 ]]; then
   lacks "The demo needs root for namespaces and mounts; run it as root: sudo make demo"
 elif command -v unshare >/dev/null && ! unshare -m -p -u -i -n --fork true 2>/dev/null; then

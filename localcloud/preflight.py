@@ -21,6 +21,7 @@ PACKAGES = {
 }
 """Tools we run, and the Debian package that brings each."""
 
+MACHINE = "x86_64"
 ROOT_BYTES = 1 << 30
 STATE_BYTES = 4 << 30
 """Free space that a first build, and a handful of hosts with Milvus, take."""
@@ -31,6 +32,7 @@ class Seen:
     """What was found on this machine before anything was changed."""
 
     system: str = "Linux"
+    machine: str = "x86_64"
     is_root: bool = True
     missing_tools: frozenset[str] = frozenset()
     missing_modules: frozenset[str] = frozenset()
@@ -51,6 +53,9 @@ def problems(seen: Seen) -> list[str]:
     """One sentence per thing that is missing, with what to do; empty when all is well."""
     if seen.system != "Linux":
         return [f"The local cloud needs Linux (this is {seen.system}); use a Linux machine or VM."]
+    if seen.machine != MACHINE:
+        needs = f"The local cloud needs an x86-64 machine (this is {seen.machine})"
+        return [f"{needs}: the Milvus it runs is made for no other."]
     return [*_rights(seen), *_parts(seen), *_room(seen)]
 
 

@@ -28,6 +28,7 @@ def look(ground: Ground, state: Path, port: int, extra: tuple[str, ...] = ()) ->
     cache = root.cache()
     return Seen(
         system=platform.system(),
+        machine=platform.machine(),
         is_root=is_root,
         missing_tools=frozenset(tool for tool in PACKAGES if shutil.which(tool) is None),
         missing_modules=frozenset(name for name in MODULES if find_spec(name) is None),

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -15,6 +11,7 @@ import typer
 from localcloud import tenancy
 from localcloud.demo import handover
 from localcloud.demo.children import ChildDied
+from localcloud.demo.ending import Ended, Ends
 from localcloud.demo.screen import Screen, StepFailed
 from localcloud.demo.stage import MODULES, Built, Stage, Unfit
 from localcloud.demo.story import Story
@@ -24,63 +21,56 @@ FOLDER = Path(".run")
 Keep = Annotated[bool, typer.Option("--keep", help="Leave everything running afterwards.")]
 
 
-class Ended(BaseException):
-    """A signal of ENDS: take everything down and go."""
-
-
-ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-"""Ctrl-C, a polite kill, and the terminal or connection going away."""
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    def end(_number: int, _frame: FrameType | None) -> None:
-        for kind in ENDS:
-            signal.signal(kind, signal.SIG_IGN)  # taking down must not be disturbed
-        raise Ended
-
-    before = {kind: signal.signal(kind, end) for kind in ENDS}
-    try:
-        yield
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
-
-
 @app.callback(invoke_without_command=True)
 def run(context: typer.Context, *, keep: Keep = False) -> None:
     """Tell the story; exit code 0 when every step ended as it should."""
     if context.invoked_subcommand is not None:
         return
     screen = Screen()
-    stage = Stage(FOLDER, screen.say)
+    stage = Stage(FOLDER, lambda line: screen.say(line, style="dim"))
     try:
         stage.check()
     except Unfit as unfit:
         for sentence in unfit.sentences:
-            screen.say(f"[red]{sentence}")
+            screen.say(sentence, style="red")
         raise typer.Exit(1) from None
     raise typer.Exit(_perform(stage, screen, keep=keep))
 
 
 def _perform(stage: Stage, screen: Screen, *, keep: bool) -> int:
-    code, built = 1, None
+    with Ends() as ends:
+        try:
+            code = _attempt(stage, screen, ends, keep=keep)
+        except Ended:
+            screen.say("Interrupted; taking everything down.", style="yellow")
+            code = 130
+        if keep and code == 0:
+            return code
+        return max(code, _strike(stage, screen))
+
+
+def _attempt(stage: Stage, screen: Screen, ends: Ends, *, keep: bool) -> int:
+    """The story, and with `keep` what to do next; 0, or 1 when it could not be told to its end."""
+    code = 1
     try:
-        with _signals():
-            built = _told(stage, screen)
+        built = _told(stage, screen)
+        if keep:
+            _hand_over(stage, screen, built)
         code = 0
-    except Ended:
-        screen.say("[yellow]Interrupted; taking everything down.")
-        code = 130
     except StepFailed as failed:
-        screen.say(f"[red]{failed}[/]\nLogs: {stage.folder / 'logs'}")
-    if built is not None and keep and code == 0:
-        env = handover.write(stage.folder, built)
-        screen.table()
-        for line in handover.lines(built, env):
-            screen.console.print(line, markup=False, soft_wrap=True)
-        return code
-    return max(code, _strike(stage, screen))
+        screen.say(f"{failed}\nLogs: {stage.folder / 'logs'}", style="red")
+    except Exception as error:  # noqa: BLE001 - whatever it was, nothing may stay behind
+        what = f"The demo broke between two steps: {type(error).__name__}: {error}"
+        screen.say(f"{what}\nLogs: {stage.folder / 'logs'}", style="red")
+    ends.deafen()
+    return code
+
+
+def _hand_over(stage: Stage, screen: Screen, built: Built) -> None:
+    env = handover.write(stage.folder, built)
+    screen.table()
+    for line in handover.lines(built, env):
+        screen.say(line)
 
 
 def _told(stage: Stage, screen: Screen) -> Built:
@@ -113,11 +103,13 @@ def _strike(stage: Stage, screen: Screen) -> int:
 def stop() -> None:
     """End what `--keep` left running, and remove what a killed run left behind."""
     stage = Stage(FOLDER, typer.echo)
-    try:
-        left = stage.strike()
-    except tenancy.Occupied as occupied:
-        typer.echo(str(occupied), err=True)
-        raise typer.Exit(1) from None
+    with Ends() as ends:
+        ends.deafen()
+        try:
+            left = stage.strike()
+        except tenancy.Occupied as occupied:
+            typer.echo(str(occupied), err=True)
+            raise typer.Exit(1) from None
     for line in left:
         typer.echo(f"Still here: {line}", err=True)
     if left:

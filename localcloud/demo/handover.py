@@ -46,6 +46,7 @@ def lines(built: Built, env: Path) -> list[str]:
         f"  curl -sX PUT {scene.url}/v1/whitelist {user} -d '{whitelist}'",
         f"  ip netns exec {scene.first} .venv/bin/python   # a client at {scene.first_address}",
         f'  curl -sX DELETE {scene.url}/v1/milvus {user} -d \'{{"milvus-name":"search-cats"}}\'',
+        "The whole story with curl alone: README.md, section 'With curl'.",
         f"Variables for other programs: {env}. Restart one service: make restart SERVICE=bff.",
         "End it all: make stop",
     ]

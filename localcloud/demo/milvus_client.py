@@ -1,7 +1,8 @@
 """A Milvus user's program: the released pymilvus, no change, driven by JSON lines on its input.
 
 Runs inside a client's namespace. Commands: {"do": "search"|"knock"|"again", "url", "port",
-"password", "timeout"}; each answers one JSON line {"ok", "seconds", ...}.
+"password", "timeout"}; each answers one JSON line {"ok", "seconds", ...}. A knock also tells how
+plain TCP fares there ("tcp"), so that a wall of silence is not taken for a missing name or server.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import json
 import logging
 import random
+import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import Any
 
@@ -28,8 +31,30 @@ def _connect(order: dict[str, Any]) -> pymilvus.MilvusClient:
 
 
 def knock(order: dict[str, Any]) -> dict[str, Any]:
-    """Connect and ask for the version."""
-    return {"version": _connect(order).get_server_version()}
+    """Connect and ask for the version, and beside it how plain TCP fares."""
+    with ThreadPoolExecutor() as pool:
+        tcp = pool.submit(_tcp, order)
+        try:
+            answer = {"version": _connect(order).get_server_version()}
+        except pymilvus.MilvusException as refused:
+            answer = _refusal(refused)
+        return {**answer, "tcp": tcp.result()}
+
+
+def _tcp(order: dict[str, Any]) -> str:
+    """How a plain connection fares: `open`, `silence`, or what the machine said."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            order["url"], int(order["port"]), type=socket.SOCK_STREAM
+        )[0]
+        with socket.socket(family, kind, protocol) as plain:
+            plain.settimeout(order["timeout"])
+            plain.connect(address)
+    except TimeoutError:
+        return "silence"
+    except OSError as said:
+        return str(said)
+    return "open"
 
 
 def search(order: dict[str, Any]) -> dict[str, Any]:
@@ -55,6 +80,10 @@ def again(_order: dict[str, Any]) -> dict[str, Any]:
 DOINGS = {"knock": knock, "search": search, "again": again}
 
 
+def _refusal(refused: pymilvus.MilvusException) -> dict[str, Any]:
+    return {"ok": False, "why": str(refused)[:200]}
+
+
 def _say(answer: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
@@ -69,7 +98,7 @@ def main() -> None:
         try:
             answer = {"ok": True, **DOINGS[order["do"]](order)}
         except pymilvus.MilvusException as refused:
-            answer = {"ok": False, "why": str(refused)[:200]}
+            answer = _refusal(refused)
         _say({**answer, "seconds": round(monotonic() - start, 2)})
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
@@ -30,7 +31,7 @@ class Step:
         """Progress within the step; the last word stays in the table."""
         self.note = note
         if self._status is not None:
-            self._status.update(f"{self.title} [dim]{note}")
+            self._status.update(f"{escape(self.title)} [dim]{escape(note)}")
 
 
 class Screen:
@@ -41,8 +42,9 @@ class Screen:
         self.steps: list[Step] = []
         self._began = monotonic()
 
-    def say(self, text: str) -> None:
-        self.console.print(text)
+    def say(self, text: str, style: str = "") -> None:
+        """One line or more, as they are: also words of others, which may look like markup."""
+        self.console.print(text, style=style, markup=False, soft_wrap=True)
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
@@ -51,7 +53,7 @@ class Screen:
         self.steps.append(step)
         start = monotonic()
         try:
-            with self.console.status(title) as status:
+            with self.console.status(escape(title)) as status:
                 step._status = status if self.console.is_terminal else None  # noqa: SLF001
                 yield step
             step.ok = True
@@ -60,8 +62,8 @@ class Screen:
             raise StepFailed(f"{title}: {error}") from error
         finally:
             step.seconds = monotonic() - start
-            mark = "[green]✓" if step.ok else "[red]✗"
-            self.console.print(f"{mark}[/] {title} [dim]{step.note}[/] {step.seconds:.1f} s")
+            mark, note = "[green]✓" if step.ok else "[red]✗", escape(step.note)
+            self.console.print(f"{mark}[/] {escape(title)} [dim]{note}[/] {step.seconds:.1f} s")
 
     def table(self) -> None:
         """The whole story in figures."""
@@ -69,8 +71,8 @@ class Screen:
         for name in ("#", "step", "seconds", ""):
             table.add_column(name, justify="right" if name in {"#", "seconds"} else "left")
         for number, step in enumerate(self.steps, 1):
-            mark = "" if step.ok else "[red]failed"
-            table.add_row(str(number), step.title, f"{step.seconds:.1f}", mark or step.note)
+            end = escape(step.note) if step.ok else "[red]failed"
+            table.add_row(str(number), escape(step.title), f"{step.seconds:.1f}", end)
         table.add_section()
         table.add_row("", "from the first step to the last", f"{monotonic() - self._began:.1f}", "")
         self.console.print(table)

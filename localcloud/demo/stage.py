@@ -65,9 +65,13 @@ class Stage:
 
     def check(self) -> None:
         """Raises Unfit before anything is changed."""
+        ours = [child.name for child in self.children.all() if child.alive()]
         holder = tenancy.tenant(GROUND)
         if holder is not None and holder.lives():
             raise Unfit([tenancy.sentence(holder)])
+        if ours:
+            parts = f"Of an earlier demo in this folder {', '.join(ours)} still run"
+            raise Unfit([f"{parts}; end it with `make stop` first."])
         seen = survey.look(GROUND, self._cloud_folder, EC2_PORT)
         sentences = preflight.problems(replace(seen, port_setting=EC2_PORT_SETTING))
         sentences += [
@@ -118,7 +122,7 @@ class Stage:
                 if line.startswith("{"):
                     found: dict[str, Any] = json.loads(line)
                     return found
-                self._say(f"  [dim]{line}")
+                self._say(f"  {line}")
             told = len(lines)
             self._insist_alive(child)
             sleep(0.05)

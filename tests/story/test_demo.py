@@ -115,6 +115,37 @@ def test_an_unknown_service_is_refused(kept: str) -> None:
     assert "registry, provisioner, whitelist, bff" in again.stderr
 
 
+def test_curl_alone_tells_the_whole_story_as_the_readme_has_it(kept: str) -> None:
+    section = Path("README.md").read_text().partition("## With curl")[2]
+    script = section.partition("```sh\n")[2].partition("```")[0]
+    done = subprocess.run(
+        ("bash", "-euo", "pipefail", "-c", script),
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = [
+        '"password": "',
+        '"status": "succeeded"',
+        "refused by silence",
+        '"source-ip": "198.18.88.200/32"',
+        '"insertCount":2',
+        '"distance":0.02',
+        "still refused",
+        '"ip-ranges": []',
+        "closed again",
+        '"status": "deleted"',
+        '"clusters": []',
+        "<volumeSet/>",
+    ]
+    places = [done.stdout.find(words) for words in told]
+    assert places == sorted(places), done.stdout
+    assert places[0] >= 0
+    assert done.stderr.count("timed out") == 3, done.stderr
+
+
 @contextmanager
 def cluster(portal: Portal, name: str, source: str) -> Iterator[Place]:
     """One that runs and lets the source in; gone afterwards."""
@@ -169,4 +200,4 @@ def test_a_running_cluster_and_its_whitelist_do_not_need_kite(kept: str) -> None
         assert found["ok"], found
         assert found["hits"][0] == 42, found
         refused = stranger.answer()
-        assert not refused["ok"], refused
+        assert (refused["ok"], refused["tcp"]) == (False, "silence"), refused

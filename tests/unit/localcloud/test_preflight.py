@@ -22,6 +22,7 @@ def test_another_system_is_the_only_thing_said():
 @pytest.mark.parametrize(
     ("seen", "words"),
     [
+        (replace(FIT, machine="aarch64"), "aarch64"),
         (replace(FIT, is_root=False), "sudo"),
         (replace(FIT, has_namespaces=False), "namespaces"),
         (replace(FIT, has_loop_devices=False), "modprobe loop"),
