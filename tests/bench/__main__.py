@@ -38,7 +38,7 @@ def main(chosen):
     sys.stderr.write("bench: P26 is not defined: the reference ends with P25\n")
     missed = [row.id for row in found if not row.ok]
     sys.stderr.write(
-        f"bench: {len(found) - len(missed)} of {len(found)} rows keep their bar or have none\n"
+        f"bench: {len(found) - len(missed)} of {len(found)} rows measured, no bar missed\n"
     )
 
 

@@ -23,8 +23,8 @@ class Row:
 
     @property
     def ok(self):
-        """A row without a bar cannot miss it; a bar that was not measured is not kept."""
-        return self.must is None or (self.figure is not None and self.figure <= self.must)
+        """What was not measured is not ok; a row without a bar cannot miss it."""
+        return self.figure is not None and (self.must is None or self.figure <= self.must)
 
     def as_json(self):
         return asdict(self) | {"ok": self.ok}
@@ -47,7 +47,7 @@ def show(rows):
 
 def _verdict(row):
     if row.figure is None:
-        return "[red]not run" if row.must is not None else "not run"
+        return "[red]not run"
     if row.must is None:
         return ""
     if not row.ok:

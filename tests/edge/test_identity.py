@@ -1,6 +1,10 @@
 """Who is believed, and that nobody sees what is another's."""
 
+import asyncio
 import itertools
+import json
+import os
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +16,8 @@ from tests.edge.conftest import PORTAL_KEY, Behind, Edge, start_edge
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 KEY = PORTAL_KEY.encode()
+README = Path("README.md").read_text()
+SIGNING = README.partition("## Identity")[2].partition("```sh\n")[2].partition("```")[0]
 BODY = b'{"milvus-name":"search-cats","milvus-type":"M5","disk-size":50}'
 
 
@@ -37,6 +43,27 @@ async def test_a_signed_request_is_believed(signed_edge: Edge):
     headers = sign(KEY, Signed("POST", "/v1/milvus", "alice", BODY), portal="portal-1")
     assert (await _send(signed_edge, headers)).status == 202
     assert ("alice", "search-cats") in signed_edge.world.clusters
+
+
+async def test_a_shell_signs_as_the_readme_says(signed_edge: Edge):
+    signed_edge.world.clear()
+    shell = await asyncio.create_subprocess_exec(
+        "bash",
+        "-euo",
+        "pipefail",
+        "-c",
+        SIGNING,
+        env={
+            "PATH": os.environ["PATH"],
+            "URL": f"http://127.0.0.1:{signed_edge.port}",
+            "KEY": PORTAL_KEY,
+        },
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await asyncio.wait_for(shell.communicate(), 20)
+    assert shell.returncode == 0
+    assert json.loads(said)["milvus-name"] == "search-cats"
+    assert ("milvus-test", "search-cats") in signed_edge.world.clusters
 
 
 async def test_the_query_is_signed_too(signed_edge: Edge):
