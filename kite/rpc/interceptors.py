@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
@@ -36,6 +37,10 @@ async def _abort(context: _Context, method: str, error: Exception) -> NoReturn:
     )
 
 
+def _stopping() -> Unavailable:
+    return Unavailable("this service is stopping; watch again", reason="STOPPING")
+
+
 def _decoded(handler: Any, raw: bytes) -> Any:
     """The request message; gRPC itself would answer UNKNOWN or INTERNAL to bytes that are none.
 
@@ -58,11 +63,19 @@ def _enter(context: _Context) -> None:
     logs.bind(request_id=given)
 
 
+@dataclass
+class _Watch:
+    """A stream that never ends by itself; `ours`: it waits for news, and not for its reader."""
+
+    method: str
+    ours: bool = True
+
+
 class Calls(grpc.aio.ServerInterceptor):
     """Turns raised failures into trailers; knows what runs, and the streams that never end."""
 
     def __init__(self) -> None:
-        self._streams: dict[asyncio.Task[Any], str] = {}
+        self._streams: dict[asyncio.Task[Any], _Watch] = {}
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -74,8 +87,9 @@ class Calls(grpc.aio.ServerInterceptor):
         A new call gets a bare UNAVAILABLE, so that its channel may send it to another process.
         """
         self._ending = True
-        for task in tuple(self._streams):
-            task.cancel()
+        for task, watch in tuple(self._streams.items()):
+            if watch.ours:  # in the middle of a write gRPC would hear it, and tell nobody why
+                task.cancel()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._idle.wait()
@@ -115,15 +129,18 @@ class Calls(grpc.aio.ServerInterceptor):
             assert task is not None
             try:
                 request = _decoded(handler, raw)
-                self._enter_watch(task, method)
+                watch = self._enter_watch(task, method)
                 async for answer in handler.unary_stream(request, context):
+                    watch.ours = False
                     yield answer
+                    watch.ours = True
+                    if self._ending:
+                        await _abort(context, method, _stopping())
             except asyncio.CancelledError:
                 if not self._ending:
                     raise
                 self._streams.pop(task, None)
-                stopping = Unavailable("this service is stopping; watch again", reason="STOPPING")
-                await _abort(context, method, stopping)
+                await _abort(context, method, _stopping())
             except grpc.aio.AbortError:
                 raise
             except Exception as error:  # noqa: BLE001 - the boundary: every failure gets a name here
@@ -136,15 +153,16 @@ class Calls(grpc.aio.ServerInterceptor):
             call, response_serializer=handler.response_serializer
         )
 
-    def _enter_watch(self, task: asyncio.Task[Any], method: str) -> None:
+    def _enter_watch(self, task: asyncio.Task[Any], method: str) -> _Watch:
         """Raises Unavailable BUSY when as many watch already."""
-        if sum(one == method for one in self._streams.values()) >= MOST_WATCHES:
+        if sum(one.method == method for one in self._streams.values()) >= MOST_WATCHES:
             raise Unavailable(
                 f"{MOST_WATCHES} calls of this method watch already; ask, or watch again later",
                 reason="BUSY",
                 retry_after=_AGAIN_SECONDS,
             )
-        self._streams[task] = method
+        watch = self._streams[task] = _Watch(method)
+        return watch
 
     def _single(self, handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
         name = method.rpartition("/")[2]

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 
+import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -170,6 +171,35 @@ async def test_a_drain_ends_streams_and_lets_calls_end(back):
     back.may_answer.set()
     assert await answer == registry_pb2.GetClusterResponse()
     await draining
+
+
+async def test_a_drain_in_the_middle_of_a_write_is_told_all_the_same():
+    """A cancellation there would be heard by gRPC alone, and the reader told nothing."""
+    calls, told = interceptors.Calls(), []
+
+    class Context:
+        def invocation_metadata(self):
+            return ()
+
+        def time_remaining(self):
+            return None
+
+        async def abort(self, code, words, trailing_metadata):
+            told.append(words)
+            raise grpc.aio.AbortError
+
+    async def news(request, context):
+        yield "first"
+        await asyncio.Event().wait()
+
+    handler = grpc.unary_stream_rpc_method_handler(news, bytes, str)
+    stream = calls._stream(handler, "/kite.v1.X/Watch").unary_stream(b"", Context())
+    assert await anext(stream) == "first"  # and it is being written, as far as anybody knows
+    await calls.end(0)
+    await asyncio.sleep(0)
+    with pytest.raises(grpc.aio.AbortError):
+        await anext(stream)
+    assert ["watch again" in words for words in told] == [True]
 
 
 async def test_a_quiet_stream_to_a_frozen_peer_ends(back, monkeypatch):
