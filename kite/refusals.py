@@ -18,6 +18,7 @@ from kite.errors import (
 
 CAPACITY = frozenset(
     {
+        "InsufficientFreeAddressesInSubnet",
         "InsufficientInstanceCapacity",
         "InsufficientHostCapacity",
         "InsufficientReservedInstanceCapacity",

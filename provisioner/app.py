@@ -19,6 +19,7 @@ from provisioner import survey_rpc
 from provisioner.ec2 import client as ec2_client
 from provisioner.ec2 import network
 from provisioner.ec2.client import Ec2
+from provisioner.ec2.finding import SiteFinder
 from provisioner.ec2.offerings import Offerings
 from provisioner.groups import Groups
 from provisioner.holder import holder_name
@@ -106,7 +107,7 @@ def build(settings: Settings, parts: Parts | None = None) -> App:
     )
     world = Ec2World(
         ec2,
-        _wanted(settings),
+        SiteFinder(ec2, _wanted(settings), clock),
         secret=secret,
         registry=records,
         groups=Groups(whitelist),

@@ -9,9 +9,9 @@ from typing import assert_never
 
 from provisioner import nodes, status
 from provisioner.backoff import pace
-from provisioner.facts import Facts, Machine
+from provisioner.facts import Facts, Lack, Machine
 from provisioner.launching import launch, reserved, untried
-from provisioner.limits import Limits
+from provisioner.limits import Limits, Wait
 from provisioner.node import Do, Life, Saw, Step, step
 from provisioner.plan import (
     Action,
@@ -26,17 +26,20 @@ from provisioner.plan import (
 from provisioner.record import Address, Node, NodeState, Record, Role
 from provisioner.removal import ADDRESS_ASKED, remove
 from provisioner.sight import (
+    BAD_SETTING,
     GROUP_MISSING,
     INSTALLED,
+    NO_CAPACITY,
     PLACE_MISSING,
     life,
     met_at,
     saw,
 )
 
+NO_ADDRESS = Step(Life.FAILED, Do.FORGET, "EC2 had no elastic address to give")
 _GROWING = frozenset({Life.STARTING, Life.LOADING, Life.REPLACING})
 _STANDING = frozenset({Life.STARTING, Life.LOADING, Life.RUNNING})
-_RECOVERABLE = frozenset({"CLOUD_PERMISSION"})
+_RECOVERABLE = frozenset({"CLOUD_PERMISSION", BAD_SETTING})
 
 
 def decide(record: Record, facts: Facts, limits: Limits, now: int) -> Plan:
@@ -79,7 +82,8 @@ def _finished(before: Record, plan: Plan, facts: Facts, now: int) -> Plan:
 
 def _grow(record: Record, facts: Facts, limits: Limits, now: int) -> Plan:
     record = _slots(record, facts, now)
-    record = _recovering(record, facts, limits, now)
+    if facts.site.lack is None:
+        record = _recovering(record, facts, limits, now)
     actions: list[Action] = []
     if any(life(n, wanted=True) in _GROWING for n in record.nodes):
         record, actions = _ground(record, facts, limits, now)
@@ -114,8 +118,13 @@ def _recovering(record: Record, facts: Facts, limits: Limits, now: int) -> Recor
 
 
 def _ground(record: Record, facts: Facts, limits: Limits, now: int) -> tuple[Record, list[Action]]:
-    """What machines stand on: independent calls, done side by side."""
+    """What machines stand on: independent calls, done side by side.
+
+    Where nothing can be launched nothing is bought for it; what was asked for already goes on.
+    """
     actions: list[Action] = []
+    if facts.site.lack and not any(map(_is_asked, record.nodes)):
+        return record, actions
     if record.elastic and not record.address.allocation_id:
         asked = record.condition(ADDRESS_ASKED)
         unanswered = asked is not None and now - asked.since_ms < limits.lost_address_ms
@@ -128,24 +137,31 @@ def _ground(record: Record, facts: Facts, limits: Limits, now: int) -> tuple[Rec
                 restart=True,
             )
             actions.append(Allocate())
-    if not record.groups:
+    if not record.groups and facts.site.vpc_id:
         actions.append(EnsureGroups(facts.site.vpc_id, peers=record.spec.workers > 0))
     return record, actions
+
+
+def _is_asked(node: Node) -> bool:
+    """Whether the outcome of its launch is open."""
+    return not node.instance_id and node.intent is not None and bool(node.intent.client_token)
 
 
 def _step_all(
     record: Record, facts: Facts, limits: Limits, now: int
 ) -> tuple[Record, list[Action]]:
-    stepped, actions, ending = [], list[Action](), list[Node]()
+    stepped, actions, ending = list[Node](), list[Action](), list[Node]()
     address = record.address
-    for node in record.nodes:
+    for at, node in enumerate(record.nodes):
+        # What was just decided for one slot holds the next ones to its zone.
+        so_far = replace(record, nodes=(*stepped, *record.nodes[at:]))
         here = life(node, wanted=True)
-        word = saw(record, node, facts, install_tries=limits.install_tries)
-        found = _step(record, node, here, word, facts, now)
+        word = saw(so_far, node, facts, install_tries=limits.install_tries)
+        found = _step(so_far, node, here, word, facts, now)
         after = nodes.entered(node, here, found, limits, now)
         if found.do is Do.RENEW:
-            after = _renewed(record, node, after, facts, limits, now)
-        after, action = _do(record, after, here, found, facts, limits, now)
+            after = _renewed(so_far, node, after, facts, limits, now)
+        after, action = _do(so_far, after, here, found, facts, limits, now)
         if after.attempt != node.attempt and node.role is Role.MASTER:
             address = replace(address, association_id="")
         if found.do is Do.TERMINATE and node.instance_id:
@@ -160,13 +176,30 @@ def _step_all(
 
 def _step(record: Record, node: Node, here: Life, word: Saw, facts: Facts, now: int) -> Step:
     found = step(here, word)
-    unasked = word is Saw.REFUSED and untried(record, node, facts)
-    if nodes.late(node, here, found, now) and not unasked:
+    if found.do is Do.RESERVE and facts.site.lack:
+        return _lacking(node, here, facts.site.lack, now)
+    is_late = nodes.late(node, here, found, now)
+    if is_late and word is Saw.NOTHING and _without_address(record, node):
+        return replace(NO_ADDRESS, reason=node.reason)
+    if is_late and not (word is Saw.REFUSED and untried(record, node, facts)):
         found = step(here, word, late=True)
     if word is Saw.REFUSED and found.to is Life.FAILED and node.reason == PLACE_MISSING:
         why = "EC2 does not know the image or the subnet that launches name"
         return replace(found, why=why, reason=PLACE_MISSING)
     return nodes.with_causes(found, word, node, facts)
+
+
+def _without_address(record: Record, node: Node) -> bool:
+    """EC2 said that it has no elastic address to give, and gave none since."""
+    return node.reason == NO_CAPACITY and record.elastic and not record.address.allocation_id
+
+
+def _lacking(node: Node, here: Life, lack: Lack, now: int) -> Step:
+    """Nothing can be launched until somebody puts it right."""
+    waits = Step(Life.STARTING, Do.NOTHING, lack.description, Wait.SETTING, lack.reason)
+    if nodes.late(node, here, waits, now):
+        return Step(Life.FAILED, Do.FORGET, lack.description, reason=lack.reason)
+    return waits
 
 
 def _do(

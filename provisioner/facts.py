@@ -96,10 +96,19 @@ class Reach(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Lack:
+    """Why nothing can be launched: EC2 does not have, or does not show, what a setting names."""
+
+    reason: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
     """Where machines go and how they are met: settings, and what they name in EC2.
 
-    `key_pair` names the login key, which user data plants; EC2 holds no key pair of ours.
+    `key_pair` names the login key, which user data plants; EC2 holds no key pair of ours. With a
+    `lack` image, network or places may be empty.
     """
 
     install: str
@@ -110,6 +119,8 @@ class Site:
     root_gib: int = 20
     reach: Reach = Reach.PUBLIC
     dns_suffix: str = "compute-1.amazonaws.com"
+    root_device: str = "/dev/sda1"
+    lack: Lack | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,14 +102,13 @@ def _cannot_be_repeated(error: KiteError) -> str:
 
 def _next_offer(node: Node, reason: str, limits: Limits, now: int) -> Node:
     """The intent stays to say which offer comes next, without its token: nothing was made."""
-    deadline = node.deadline_ms
+    refused, deadline = node.refused, node.deadline_ms
     if node.reason not in _NO_OFFER:
-        deadline = now + limits.waits_ms[Wait.CAPACITY]
-    if node.intent is None:
-        return replace(node, reason=reason, deadline_ms=deadline)
-    spent, offer = replace(node.intent, client_token=""), node.intent.offer
-    refused = node.refused if offer in node.refused else (*node.refused, offer)
-    return replace(node, intent=spent, reason=reason, deadline_ms=deadline, refused=refused)
+        refused, deadline = (), now + limits.waits_ms[Wait.CAPACITY]
+    intent = node.intent and replace(node.intent, client_token="")
+    if intent and reason == NO_CAPACITY and intent.offer not in refused:
+        refused = (*refused, intent.offer)
+    return replace(node, intent=intent, reason=reason, deadline_ms=deadline, refused=refused)
 
 
 def _used_up(node: Node, now: int) -> Node:

@@ -10,7 +10,7 @@ from provisioner.node import Life
 from provisioner.offers import following, offers
 from provisioner.plan import Action, Launch
 from provisioner.record import AddressMode, Intent, Node, Offer, Record, Role
-from provisioner.sight import group_ids, life
+from provisioner.sight import NO_CAPACITY, group_ids, life
 
 _STANDING = frozenset({Life.STARTING, Life.LOADING, Life.RUNNING})
 
@@ -45,7 +45,9 @@ def reserved(
 
 
 def untried(record: Record, node: Node, facts: Facts) -> bool:
-    """Whether there is an offer that EC2 has not refused since this wait began."""
+    """Whether there is an offer that EC2 has not refused for want of capacity in this wait."""
+    if node.reason != NO_CAPACITY:
+        return False
     return not set(node.refused).issuperset(_known(record, node, facts))
 
 
@@ -88,6 +90,7 @@ def _frozen(record: Record, node: Node, offer: Offer, facts: Facts, now: int) ->
         public_address=_public(record, node, facts),
         user_data_hash=facts.hashes[node.token],
         decided_at_ms=now,
+        root_device=facts.site.root_device,
     )
 
 

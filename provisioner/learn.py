@@ -9,7 +9,7 @@ from kite.errors import CloudThrottled, KiteError, NoCapacity
 from provisioner import nodes
 from provisioner.facts import Allocated, Associated, Dropped, Grouped, Launched, Outcome
 from provisioner.launch_refusals import after_refusal, for_good, group_missing
-from provisioner.limits import Limits
+from provisioner.limits import Limits, Wait
 from provisioner.plan import (
     Action,
     Allocate,
@@ -27,6 +27,7 @@ from provisioner.removal import (
     GROUPS_DROPPED,
     WHITELIST_CLOSED,
 )
+from provisioner.sight import NO_CAPACITY
 from provisioner.status import CLOUD_ANSWERS, with_condition
 
 Results = tuple[tuple[Action, Outcome | KiteError], ...]
@@ -111,11 +112,10 @@ def _refused(record: Record, action: Action, error: KiteError, limits: Limits, n
     match action:
         case Launch():
             return _launch_refused(record, action, error, limits, now)
-        case Allocate() | EnsureGroups() if for_good(error):
-            clear = _no_address_made(record) if isinstance(action, Allocate) else record
-            return _none_can_start(clear, error, now)
-        case Allocate() if isinstance(error, CloudThrottled):
-            return _no_address_made(record)
+        case Allocate():
+            return _allocate_refused(record, error, limits, now)
+        case EnsureGroups() if for_good(error):
+            return _none_can_start(record, error, now)
         case Associate() if for_good(error) and not _not_yet(error):
             return _no_address(record, action, error, now)
         case CloseGroups() | DropGroups():
@@ -125,9 +125,40 @@ def _refused(record: Record, action: Action, error: KiteError, limits: Limits, n
             return record
 
 
-def _no_address_made(record: Record) -> Record:
+def _no_address_made(record: Record, error: KiteError | None = None) -> Record:
     """A clear no: it may be asked for again at once, and need not be looked for."""
-    return with_condition(record, ADDRESS_ASKED, ok=False, now=0, restart=True)
+    reason, description = (error.reason, error.description) if error else ("", "")
+    return with_condition(
+        record,
+        ADDRESS_ASKED,
+        ok=False,
+        now=0,
+        reason=reason,
+        description=description,
+        restart=True,
+    )
+
+
+def _allocate_refused(record: Record, error: KiteError, limits: Limits, now: int) -> Record:
+    if for_good(error):
+        return _none_can_start(_no_address_made(record), error, now)
+    if isinstance(error, NoCapacity):
+        return _no_address_to_have(record, error, limits, now)
+    return _no_address_made(record) if isinstance(error, CloudThrottled) else record
+
+
+def _no_address_to_have(record: Record, error: KiteError, limits: Limits, now: int) -> Record:
+    """Waited for as machines are, with the same end; there is no other offer to ask for."""
+
+    def one(node: Node) -> Node:
+        if node.instance_id or node.intent or node.state is not NodeState.STARTING:
+            return node
+        first = node.reason != NO_CAPACITY
+        deadline = now + limits.waits_ms[Wait.CAPACITY] if first else node.deadline_ms
+        return replace(node, reason=NO_CAPACITY, deadline_ms=deadline)
+
+    told = _no_address_made(record, error)
+    return replace(told, nodes=tuple(one(node) for node in told.nodes))
 
 
 def _launch_refused(

@@ -12,6 +12,7 @@ class Wait(StrEnum):
     """What a node may be waiting for; each has a deadline."""
 
     CAPACITY = "capacity"
+    SETTING = "setting"
     UNSEEN = "unseen"
     PENDING = "pending"
     SSH = "ssh"
@@ -22,6 +23,7 @@ class Wait(StrEnum):
 
 DEFAULT_WAITS_MS: Mapping[Wait, int] = {
     Wait.CAPACITY: 10 * MINUTE_MS,
+    Wait.SETTING: 10 * MINUTE_MS,
     Wait.UNSEEN: 5 * MINUTE_MS,
     Wait.PENDING: 10 * MINUTE_MS,
     Wait.SSH: 5 * MINUTE_MS,

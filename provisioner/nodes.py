@@ -88,7 +88,7 @@ def entered(node: Node, here: Life, step: Step, limits: Limits, now: int) -> Nod
         anew = step.anew and node.reason in {"", CLOUD_SLOW}
         runs_on = node.why == why and node.deadline_ms and not anew
         deadline = node.deadline_ms if runs_on else now + limits.waits_ms[step.wait]
-    kept = step.to in _KEEPS_REASON or step.wait is Wait.CAPACITY
+    kept = step.to in _KEEPS_REASON or (step.wait is Wait.CAPACITY and node.why == why)
     return replace(
         node,
         state=state,

@@ -16,7 +16,7 @@ from provisioner.record import (
     Record,
 )
 from provisioner.removal import WHITELIST_CLOSED
-from provisioner.sight import INSTALLED, all_gone
+from provisioner.sight import BAD_SETTING, INSTALLED, all_gone
 from provisioner.status import READY
 
 CREATE, DELETE = "create-cluster", "delete-cluster"
@@ -86,7 +86,7 @@ def _created(record: Record) -> dict[str, bool]:
     running = record.state is ClusterState.RUNNING
     done = {name: rank >= least for name, least in _RANKS.items()}
     found = {
-        "validate": True,
+        "validate": all(node.reason != BAD_SETTING for node in record.nodes),
         "address": bool(record.address.allocation_id),
         "security-groups": bool(record.groups) or rank > 0,
         **done,

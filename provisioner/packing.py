@@ -144,6 +144,7 @@ def _unpack_intent(intent: pb.LaunchIntent) -> Intent:
         public_address=intent.public_address,
         user_data_hash=intent.user_data_hash,
         decided_at_ms=intent.decided_at_ms,
+        root_device=intent.root_device,
     )
 
 
@@ -226,6 +227,7 @@ def _pack_intent(intent: Intent) -> pb.LaunchIntent:
         public_address=intent.public_address,
         user_data_hash=intent.user_data_hash,
         decided_at_ms=intent.decided_at_ms,
+        root_device=intent.root_device,
     )
 
 

@@ -88,6 +88,7 @@ class Intent:
     public_address: bool
     user_data_hash: str
     decided_at_ms: int
+    root_device: str = ""
 
     @property
     def offer(self) -> Offer:
@@ -98,7 +99,7 @@ class Intent:
 class Node:
     """A place in the cluster that wants a machine. Times are epoch milliseconds, 0 = none.
 
-    `refused`: offers that EC2 refused before it made this machine.
+    `refused`: offers that EC2 had no capacity for in this wait for a machine.
     """
 
     slot: int

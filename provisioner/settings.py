@@ -146,6 +146,7 @@ class Settings(Common):
     def limits(self) -> Limits:
         seconds = {
             Wait.CAPACITY: self.provisioner_capacity_seconds,
+            Wait.SETTING: self.provisioner_capacity_seconds,
             Wait.UNSEEN: self.provisioner_unseen_seconds,
             Wait.PENDING: self.provisioner_pending_seconds,
             Wait.SSH: self.provisioner_ssh_seconds,

@@ -16,7 +16,7 @@ from provisioner.learn import Results, cloud_silent, learned
 from provisioner.limits import Limits
 from provisioner.operation import progressed
 from provisioner.patience import lengthened
-from provisioner.plan import Action, Plan
+from provisioner.plan import Action, Launch, Plan
 from provisioner.questions import questions
 from provisioner.record import Record
 from provisioner.registry import Claim, Registry, Write
@@ -39,9 +39,10 @@ class Turned:
     troubled: bool = False
 
 
-def _is_trouble(outcome: Outcome | KiteError) -> bool:
-    """Whether to leave what answered so alone for a while: a full zone is no reason to wait."""
-    return isinstance(outcome, KiteError) and not isinstance(outcome, NoCapacity)
+def _is_trouble(action: Action, outcome: Outcome | KiteError) -> bool:
+    """Whether to leave what answered so alone for a while; after a full zone the next is asked."""
+    next_offer = isinstance(action, Launch) and isinstance(outcome, NoCapacity)
+    return isinstance(outcome, KiteError) and not next_offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ class Turn:
             await self._compensate(claim, results)
             raise
         crash.point("after-commit")
-        troubled = any(_is_trouble(outcome) for _, outcome in results)
+        troubled = any(_is_trouble(action, outcome) for action, outcome in results)
         again = 0 if after != claim.record else plan.again_ms
         return Turned(stored, again, troubled=troubled)
 

@@ -7,10 +7,10 @@ from typing import Protocol, assert_never
 from kite import crash
 from kite.errors import KiteError
 from kite.secrets import password
-from provisioner.ec2 import network
 from provisioner.ec2.act import Hands
 from provisioner.ec2.client import Ec2
 from provisioner.ec2.describer import Describer
+from provisioner.ec2.finding import SiteFinder
 from provisioner.ec2.see import Finder
 from provisioner.facts import Answer, Done, Facts, InstanceFact, Leftovers, Outcome, Site
 from provisioner.groups import Groups
@@ -65,7 +65,7 @@ class Ec2World:
     def __init__(
         self,
         ec2: Ec2,
-        wanted: network.Wanted,
+        sites: SiteFinder,
         *,
         secret: str,
         registry: Registry,
@@ -74,8 +74,7 @@ class Ec2World:
         probe: Probe,
         ssh: Callable[[str], Awaitable[bool]] = ssh_answers,
     ) -> None:
-        self._ec2 = ec2
-        self._wanted = wanted
+        self._sites = sites
         self._secret = secret
         self._registry = registry
         self._groups = groups
@@ -83,18 +82,11 @@ class Ec2World:
         self._probe = probe
         self._ssh = ssh
         self._describer = Describer(ec2)
-        self._finder = Finder(ec2, wanted.install)
-        self._hands = Hands(ec2, install=wanted.install, secret=secret, root_device="/dev/sda1")
-        self._site: Site | None = None
-        self._finding = asyncio.Lock()
+        self._finder = Finder(ec2, sites.install)
+        self._hands = Hands(ec2, install=sites.install, secret=secret)
 
     async def site(self) -> Site:
-        async with self._finding:
-            if self._site is None:
-                found = await network.find(self._ec2, self._wanted)
-                self._hands.root_device = found.root_device
-                self._site = found.site
-            return self._site
+        return await self._sites.site()
 
     # see ----------------------------------------------------------------------------------------
 
@@ -122,7 +114,7 @@ class Ec2World:
         )
 
     def _hash(self, token: str) -> str:
-        return user_data_hash(self._secret, self._wanted.install, token)
+        return user_data_hash(self._secret, self._sites.install, token)
 
     async def _launched(self, cluster_id: str, tokens: Sequence[str]) -> Mapping[str, InstanceFact]:
         found = await asyncio.gather(*(self._finder.by_token(cluster_id, t) for t in tokens))
@@ -153,7 +145,7 @@ class Ec2World:
             return await self._act(record, action)
         except KiteError as failed:
             if isinstance(action, Launch) and place_missing(failed):
-                self._site = None
+                self._sites.doubt()
             return failed
 
     async def _act(self, record: Record, action: Action) -> Outcome:

@@ -53,6 +53,7 @@ class Intent(_Part):
     data_gib = me.IntField(db_field="data-gib")
     public_address = me.BooleanField(db_field="public-address")
     user_data_hash = me.StringField(db_field="user-data-hash")
+    root_device = me.StringField(db_field="root-device")
     decided_at = _time("decided-at")
 
 

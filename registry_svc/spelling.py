@@ -54,6 +54,7 @@ INTENT: Table = (
     ("data-gib", "data_gib"),
     ("public-address", "public_address"),
     ("user-data-hash", "user_data_hash"),
+    ("root-device", "root_device"),
     ("decided-at", "decided_at_ms"),
 )
 NODE: Table = (

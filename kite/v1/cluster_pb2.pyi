@@ -219,6 +219,7 @@ class LaunchIntent(_message.Message):
     PUBLIC_ADDRESS_FIELD_NUMBER: _builtins.int
     USER_DATA_HASH_FIELD_NUMBER: _builtins.int
     DECIDED_AT_MS_FIELD_NUMBER: _builtins.int
+    ROOT_DEVICE_FIELD_NUMBER: _builtins.int
     client_token: _builtins.str
     """EC2 ClientToken: base32(sha256(install | cluster | slot | attempt))[:48]."""
     image_id: _builtins.str
@@ -231,6 +232,8 @@ class LaunchIntent(_message.Message):
     user_data_hash: _builtins.str
     """SHA-256 of the user data; the data itself is derived, never stored."""
     decided_at_ms: _builtins.int
+    root_device: _builtins.str
+    """What the image calls its root volume; empty = /dev/sda1."""
     @_builtins.property
     def security_group_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -247,10 +250,11 @@ class LaunchIntent(_message.Message):
         public_address: _builtins.bool = ...,
         user_data_hash: _builtins.str = ...,
         decided_at_ms: _builtins.int = ...,
+        root_device: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_token", b"client_token", "data_gib", b"data_gib", "decided_at_ms", b"decided_at_ms", "image_id", b"image_id", "instance_type", b"instance_type", "key_pair", b"key_pair", "public_address", b"public_address", "root_gib", b"root_gib", "security_group_ids", b"security_group_ids", "subnet_id", b"subnet_id", "user_data_hash", b"user_data_hash"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_token", b"client_token", "data_gib", b"data_gib", "decided_at_ms", b"decided_at_ms", "image_id", b"image_id", "instance_type", b"instance_type", "key_pair", b"key_pair", "public_address", b"public_address", "root_device", b"root_device", "root_gib", b"root_gib", "security_group_ids", b"security_group_ids", "subnet_id", b"subnet_id", "user_data_hash", b"user_data_hash"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -312,8 +316,8 @@ class Node(_message.Message):
 
     @_builtins.property
     def refused(self) -> _containers.RepeatedCompositeFieldContainer[Global___Offer]:
-        """Offers that EC2 refused before it made this machine; the wait for capacity ends in failure only
-        when no offer is left out. Forgotten when another machine follows.
+        """Offers that EC2 had no capacity for in this wait for a machine, which ends in failure only when
+        no offer is left out. Forgotten when another machine follows.
         """
 
     def __init__(

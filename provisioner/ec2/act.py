@@ -7,6 +7,7 @@ from kite.errors import CloudRefused, Internal, KiteError
 from kite.refusals import gone
 from provisioner import user_data
 from provisioner.ec2.client import Ec2
+from provisioner.ec2.network import ROOT_DEVICE
 from provisioner.ec2.see import DATA_DEVICE, fact
 from provisioner.facts import AddressFact, Allocated, Associated, Launched
 from provisioner.launch_refusals import USER_DATA_CHANGED
@@ -17,11 +18,10 @@ from provisioner.record import Record
 class Hands:
     """Acts on one install's machines and addresses. All raise KiteError."""
 
-    def __init__(self, ec2: Ec2, *, install: str, secret: str, root_device: str) -> None:
+    def __init__(self, ec2: Ec2, *, install: str, secret: str) -> None:
         self._ec2 = ec2
         self._install = install
         self._secret = secret
-        self.root_device = root_device
 
     async def launch(self, record: Record, launch: Launch) -> Launched:
         """RunInstances with the frozen parameters, once; the token makes a repetition harmless.
@@ -74,7 +74,7 @@ class Hands:
             "NetworkInterfaces": [interface],
             "UserData": told,
             "BlockDeviceMappings": [
-                _disk(self.root_device, intent.root_gib),
+                _disk(intent.root_device or ROOT_DEVICE, intent.root_gib),
                 _disk(DATA_DEVICE, intent.data_gib),
             ],
             "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 1},

@@ -1,15 +1,22 @@
-"""Where machines go: image, subnets and zones, found once from the settings."""
+"""Where machines go: image, subnets and zones, found from the settings."""
 
 import asyncio
+from collections.abc import Awaitable, Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from kite.errors import CloudRefused, KiteError
+from kite.telemetry import logs
 from provisioner.ec2.client import Ec2
-from provisioner.facts import Place, Reach, Site
+from provisioner.facts import Lack, Place, Reach, Site
+from provisioner.launch_refusals import for_good
+from provisioner.sight import BAD_SETTING
 from provisioner.status import dns_suffix
 from provisioner.tokens import login_key_name
 
+T = TypeVar("T")
+_log = logs.get(__name__)
+ROOT_DEVICE = "/dev/sda1"
 # Owner of Ubuntu's images by partition (Ubuntu docs, "Find Ubuntu images on AWS").
 CANONICAL = "099720109477"
 CANONICAL_ELSEWHERE = {"cn-": "837727238323", "us-gov-": "513442679011"}
@@ -28,36 +35,41 @@ class Wanted:
     reach: Reach
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """`root_device` is what the image calls its root volume."""
-
-    site: Site
-    root_device: str
-
-
-async def find(ec2: Ec2, wanted: Wanted) -> Found:
+async def find(ec2: Ec2, wanted: Wanted) -> Site:
     """Ask EC2 for what the settings name, side by side.
 
+    What it refuses to show, or does not have, is the site's `lack`, told by the setting's name.
+
     Raises:
-        CloudRefused: BAD_SETTING with the name of the setting that does not fit.
-        KiteError: EC2 refused or was silent.
+        KiteError: EC2 was silent, or asked to slow down.
     """
-    image, subnets = await asyncio.gather(_image(ec2, wanted), _subnets(ec2, wanted))
-    vpcs = {subnet["VpcId"] for subnet in subnets}
-    if len(vpcs) != 1:
-        raise _bad("KITE_PROVISIONER_SUBNETS", f"must lie in one VPC, not in {len(vpcs)}")
-    site = Site(
+    image, subnets = await asyncio.gather(
+        _unless_refused(_image(ec2, wanted)), _unless_refused(_subnets(ec2, wanted))
+    )
+    refused = next((one for one in (image, subnets) if isinstance(one, KiteError)), None)
+    shown = {} if isinstance(image, KiteError) else image
+    zones = [] if isinstance(subnets, KiteError) else subnets
+    return Site(
         install=wanted.install,
-        image_id=image["ImageId"],
-        vpc_id=vpcs.pop(),
-        places=tuple(Place(s["SubnetId"], s["AvailabilityZone"]) for s in subnets),
+        image_id=shown.get("ImageId", ""),
+        root_device=shown.get("RootDeviceName") or ROOT_DEVICE,
+        vpc_id=zones[0]["VpcId"] if zones else "",
+        places=tuple(Place(s["SubnetId"], s["AvailabilityZone"]) for s in zones),
         key_pair=login_key_name(wanted.install),
         root_gib=wanted.root_gib,
         reach=wanted.reach,
         dns_suffix=dns_suffix(wanted.region),
+        lack=Lack(refused.reason, refused.description) if refused else None,
     )
-    return Found(site, image.get("RootDeviceName") or "/dev/sda1")
+
+
+async def _unless_refused(asked: Awaitable[T]) -> T | KiteError:
+    try:
+        return await asked
+    except KiteError as failed:
+        if not for_good(failed):
+            raise
+        return failed
 
 
 def canonical(region: str) -> str:
@@ -86,18 +98,32 @@ async def _image(ec2: Ec2, wanted: Wanted) -> dict[str, Any]:
 
 async def _subnets(ec2: Ec2, wanted: Wanted) -> list[dict[str, Any]]:
     if wanted.subnet_ids:
-        asked: dict[str, Any] = {"SubnetIds": list(wanted.subnet_ids)}
+        # By filter: one that is gone is left out while others are there; by id all is refused.
+        named = {"Name": "subnet-id", "Values": list(wanted.subnet_ids)}
+        asked: dict[str, Any] = {"Filters": [named]}
     else:
         asked = {"Filters": [{"Name": "default-for-az", "Values": ["true"]}]}
     name = "KITE_PROVISIONER_SUBNETS"
     answer = await _ask(ec2, "DescribeSubnets", asked, name)
     subnets: list[dict[str, Any]] = answer.get("Subnets", [])
-    if not subnets:
-        raise _bad(name, "is empty and the account has no default subnet")
     order = {subnet_id: at for at, subnet_id in enumerate(wanted.subnet_ids)}
+    _check(subnets, order.keys(), name)
     return sorted(
         subnets, key=lambda s: (order.get(s["SubnetId"], 0), s["AvailabilityZone"], s["SubnetId"])
     )
+
+
+def _check(subnets: list[dict[str, Any]], named: Collection[str], setting: str) -> None:
+    if not subnets and named:
+        raise _bad(setting, f"names no subnet of this region: {', '.join(named)}")
+    if not subnets:
+        raise _bad(setting, "is empty and the account has no default subnet")
+    if gone := set(named) - {subnet["SubnetId"] for subnet in subnets}:
+        _log.warning(
+            "subnets that a setting names are not there", setting=setting, ids=sorted(gone)
+        )
+    if (count := len({subnet["VpcId"] for subnet in subnets})) != 1:
+        raise _bad(setting, f"must lie in one VPC, not in {count}")
 
 
 async def _ask(ec2: Ec2, action: str, asked: dict[str, Any], setting: str) -> dict[str, Any]:
@@ -112,4 +138,4 @@ async def _ask(ec2: Ec2, action: str, asked: dict[str, Any], setting: str) -> di
 
 
 def _bad(setting: str, what: str) -> CloudRefused:
-    return CloudRefused(f"{setting} {what}", reason="BAD_SETTING")
+    return CloudRefused(f"{setting} {what}", reason=BAD_SETTING)

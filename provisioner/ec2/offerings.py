@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from kite.clock import Clock
-from kite.errors import InvalidRequest
+from kite.errors import CloudRefused, InvalidRequest
 from provisioner.ec2.client import Ec2
 from provisioner.ec2.pages import pages
 from provisioner.facts import Site
@@ -41,7 +41,10 @@ class Offerings:
             now = self._clock.monotonic()
             self._known = {t: k for t, k in self._known.items() if now - k[0] < KEPT_SECONDS}
             if missing := sorted(set(instance_types) - self._known.keys()):
-                ours = {place.zone for place in (await self._site()).places}
+                site = await self._site()
+                if site.lack:
+                    raise CloudRefused(site.lack.description, reason=site.lack.reason)
+                ours = {place.zone for place in site.places}
                 offered = await self._ask(missing)
                 for one in missing:
                     zones = sorted(z for t, z in offered if t == one and z in ours)

@@ -95,6 +95,7 @@ def swept(tmp_path_factory):
         settings = hostless_settings(running.ready, folder)
         for service in ("PROVISIONER", "WHITELIST"):
             settings[f"KITE_{service}_SWEEP_SECONDS"] = "1"
+        settings["KITE_PROVISIONER_LEASE_SECONDS"] = "300"  # as in conftest.py
         troupe = Troupe(folder / "run", settings)
         stack.callback(troupe.stop)
         troupe.start_all()

@@ -77,7 +77,7 @@ def test_a_step_down_is_told_as_away_and_ends_by_itself(strict_world, failing, c
 @pytest.mark.parametrize("code", [NOT_PRIMARY, STEPPED_DOWN])
 def test_a_short_step_down_is_not_noticed_when_the_driver_may_repeat(patient_world, failing, code):
     patient_world.create()
-    failing.arm("update", errorCode=STEPPED_DOWN)
+    failing.arm("update", errorCode=code)
     assert not patient_world.delete().cluster.spec.wanted
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kite.sweep import Kind, Mode, Policy
-from provisioner import cluster, launch_refusals, nodes, questions, removal, sight, turn
+from provisioner import cluster, launch_refusals, launching, nodes, questions, removal, sight, turn
 from provisioner.limits import Wait
 from provisioner.node import TABLE, Do, Life, Saw, Step
 from provisioner.sweep import facts as sweep_facts
@@ -204,6 +204,11 @@ def no_second_look(patch: Patch) -> None:
     patch.setattr(turn, "lengthened", lambda record, *_: record)
 
 
+def no_zone_of_its_own(patch: Patch) -> None:
+    """Every machine of a cluster goes wherever there is room."""
+    patch.setattr(launching, "_places", lambda record, node, every: every)
+
+
 def no_last_round(patch: Patch) -> None:
     """The wait for capacity ends by the clock alone, whatever was asked meanwhile."""
     patch.setattr(cluster, "untried", lambda *_: False)
@@ -224,6 +229,7 @@ LATE = Plan(  # a launch arrives when its attempt is long given up; its process 
 PAUSED = replace(LATE, script=LATE.script[:1], patience=60.0)
 BLIND = Plan(Odds(freeze=0.06, drain=0.3, deleted=0.0), processes=1, clusters=2, workers=1)
 PARCHED = Plan(Odds(dry=0.8, drought=1.0, freeze=0.06, lost=0.3, deleted=0.0), processes=1)
+ZONES = Plan(Odds(dry=0.7, deleted=0.0), processes=1, workers=3)
 RACING = Plan(Odds(race=1.0, throttle=0.1, deleted=1.0), processes=3)
 TOGETHER = Plan(Odds(deleted=0.0), clusters=3, workers=0, trouble=200.0, tidy=1.0, base_goes=True)
 
@@ -262,6 +268,7 @@ SAFEGUARDS = (
     Switch(no_agreement_on_the_last, "agreement on the last", TOGETHER),
     Switch(no_patience_with_milvus, "patience with Milvus"),
     Switch(no_other_offer, "next type and zone"),
+    Switch(no_zone_of_its_own, "one zone per cluster", ZONES),
     Switch(no_last_round, "no offer left out", PARCHED),
     Switch(no_second_install, "install tried again"),
     Switch(no_second_look, "second look after a blind time", BLIND),

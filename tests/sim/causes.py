@@ -29,11 +29,18 @@ class Past:
 
 
 def past(cloud: Cloud, cluster_id: str, slot: int, *, alone: bool) -> Past:
-    refused = cloud.refused.get((cluster_id, slot), set())
-    shared = cloud.refused.get((cluster_id, None), set())  # its address is the whole cluster's
+    refused = cloud.refused.get((cluster_id, slot), {})
+    shared = cloud.refused.get((cluster_id, None), {})  # its address is the whole cluster's
+    hosts = tuple(h for h in cloud.hosts.values() if (h.cluster_id, h.slot) == (cluster_id, slot))
+    # A wait for capacity begins after the machine before it; one that came late ends none.
+    since = max((h.born for h in hosts if not h.excused), default=0.0)
     return Past(
-        tuple(h for h in cloud.hosts.values() if (h.cluster_id, h.slot) == (cluster_id, slot)),
-        frozenset((kind, subnet) for code, kind, subnet in refused if code == "dry"),
+        hosts,
+        frozenset(
+            (kind, subnet)
+            for (code, kind, subnet), at in refused.items()
+            if code == "dry" and at >= since
+        ),
         frozenset(code for code, *_ in refused | shared),
         alone,
     )

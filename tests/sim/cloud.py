@@ -43,7 +43,9 @@ class Cloud:
     dry_until: dict[tuple[str, str], float] = field(default_factory=dict)
     drought: frozenset[tuple[str, str]] = frozenset()
     forbidden_until: float = 0.0
-    refused: dict[tuple[str, int | None], set[tuple[str, str, str]]] = field(default_factory=dict)
+    refused: dict[tuple[str, int | None], dict[tuple[str, str, str], float]] = field(
+        default_factory=dict
+    )
     numbers: int = 0
     sender: tuple[str, bool] = ("", False)  # who asks, and whether it waits no more
     born: Callable[[Host], None] = lambda _: None
@@ -116,11 +118,14 @@ class Cloud:
             raise _refused("InsufficientInstanceCapacity")
 
     def _note(self, asked: Answer, *what: str) -> None:
-        """Bad luck of a slot, or with its address of a whole cluster: the judge asks for causes."""
+        """Bad luck of a slot, or with its address of a whole cluster, and when it last was so.
+
+        The judge asks for causes.
+        """
         marks = tags.unpack(asked["TagSpecifications"][0]["Tags"])
         slot = int(marks[tags.SLOT]) if tags.SLOT in marks else None
         code, kind, subnet = (*what, "", "")[:3]
-        self.refused.setdefault((marks[tags.CLUSTER], slot), set()).add((code, kind, subnet))
+        self.refused.setdefault((marks[tags.CLUSTER], slot), {})[code, kind, subnet] = self.now
 
     def _host(self, asked: Answer, interface: Answer) -> Host:
         chance, now, number = self.chance, self.now, self.number()

@@ -79,6 +79,8 @@ def _of_one(cloud: Cloud, store: Store, cluster_id: str, row: Row) -> list[str]:
     record = store.record(cluster_id)
     found = [w for node in record.nodes for w in _of_node(cloud, node, alive)]
     found += [w for node in record.nodes for w in _of_failed(cloud, record, node)]
+    zones = {host.subnet_id for host in alive}
+    found += [f"has machines in {len(zones)} zones"] if len(zones) > 1 else []
     found += _of_whole(record, row)
     return found
 

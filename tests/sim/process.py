@@ -17,6 +17,7 @@ from kite.rpc.sweep_book import SweepBook
 from kite.sweep import Mode, Policy
 from kite.sweeping import Sweeper
 from provisioner.ec2 import network
+from provisioner.ec2.finding import SiteFinder
 from provisioner.facts import Answer, Machine, Reach
 from provisioner.groups import Groups as GroupsClient
 from provisioner.installs import Installs, Secrets
@@ -65,7 +66,7 @@ class Process:
         )
         world = Ec2World(
             door,
-            WANTED,
+            SiteFinder(door, WANTED, self.clock),
             secret=SECRET,
             registry=records,
             groups=GroupsClient(whitelist),

@@ -177,6 +177,16 @@ async def test_the_next_offer_is_asked_for_at_once(refusal, troubled):
     assert (turned.again_ms, turned.troubled) == (0, troubled)
 
 
+async def test_an_address_that_is_not_to_be_had_is_asked_for_with_pauses():
+    class Refusing(World):
+        async def act(self, record, action):
+            return NoCapacity("none") if isinstance(action, Allocate) else Done()
+
+    bare = record(node(), address=Address(), address_intended=False)
+    turned = await turn(Refusing(facts()), Registry()).take(claim(bare))
+    assert turned.troubled
+
+
 async def test_independent_things_are_asked_for_in_one_turn():
     bare = record(node(), groups=(), address=Address(), address_intended=False)
     world, registry = World(facts()), Registry()

@@ -66,6 +66,13 @@ def test_what_is_there_without_a_cluster_is_listed_and_kept(services, address):
     assert address in err
 
 
+def test_a_dry_run_is_a_look(services, address, one_ec2):
+    hands = client(one_ec2[0].internal_endpoint)
+    before = hands.describe_addresses()["Addresses"]
+    assert kite(services, "gc", "--dry-run") == kite(services, "gc")
+    assert hands.describe_addresses()["Addresses"] == before
+
+
 def test_the_loops_of_both_owners_run(services, address, one_ec2):
     hands = client(one_ec2[0].internal_endpoint)
     owned = tags.pack(tags.cluster_tags("test", "cnever", kind="whitelist"))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from kite.errors import CloudRefused, KiteError, Unavailable
 from localcloud.strict.faults import Fault, Kind
+from localcloud.strict.knobs import Knobs
 from provisioner.ec2 import network
 from provisioner.ec2.act import Hands
+from provisioner.ec2.finding import SiteFinder
 from provisioner.ec2.see import Finder
 from provisioner.facts import Place, Reach
 from provisioner.plan import Launch
@@ -17,6 +20,7 @@ from provisioner.record import Intent, Record, Role, Spec
 from provisioner.tokens import token
 from provisioner.user_data import user_data_hash
 from tests.cloud.provisioner.house import SECRET
+from tests.store.world import HandClock
 
 CLUSTER = "caaaaaaaaaaaaaaaa"
 RECORD = Record(CLUSTER, "alice", "cats", Spec())
@@ -25,7 +29,7 @@ TOKEN = token("test", CLUSTER, 0, 1)
 
 @pytest.fixture
 def hands(ec2):
-    return Hands(ec2, install="test", secret=SECRET, root_device="/dev/sda1")
+    return Hands(ec2, install="test", secret=SECRET)
 
 
 @pytest.fixture
@@ -128,7 +132,7 @@ async def test_other_parameters_under_the_same_token_are_refused(strict_ec2, han
 
 
 async def test_user_data_that_has_changed_never_reaches_ec2(strict_ec2, ec2, launch):
-    other = Hands(ec2, install="test", secret="another-secret-1", root_device="/dev/sda1")
+    other = Hands(ec2, install="test", secret="another-secret-1")
     with pytest.raises(CloudRefused) as refused:
         await other.launch(RECORD, launch)
     assert refused.value.reason == "USER_DATA_CHANGED"
@@ -156,6 +160,16 @@ async def test_a_machine_is_found_by_its_token_and_its_tags(strict_ec2, ec2, han
     assert await Finder(ec2, "stranger").by_cluster(CLUSTER) == []
     free, busy = await finder.volumes(CLUSTER)
     assert (free, len(busy)) == ((), 2)
+
+
+async def test_a_machine_whose_tags_come_late_is_found_by_its_token(strict_ec2, ec2, hands, launch):
+    strict_ec2.api.knobs = Knobs(tags_after_seconds=60)
+    made = (await hands.launch(RECORD, launch)).instance.instance_id
+    finder = Finder(ec2, "test")
+    assert await finder.by_cluster(CLUSTER) == []
+    assert (await finder.by_token(CLUSTER, TOKEN)).instance_id == made
+    strict_ec2.clock.advance(61)
+    assert [i.instance_id for i in await finder.by_cluster(CLUSTER)] == [made]
 
 
 # addresses and keys -----------------------------------------------------------------------------
@@ -250,25 +264,25 @@ def wanted(ground, **more):
 
 async def test_the_site_is_what_the_settings_name(strict_ec2, ec2, ground):
     found = await network.find(ec2, wanted(ground))
-    assert found.site.vpc_id == ground.vpc
-    assert found.site.places == (
+    assert found.vpc_id == ground.vpc
+    assert found.places == (
         Place(ground.subnets[1], "us-east-1b"),
         Place(ground.subnets[0], "us-east-1a"),
     )
-    assert found.site.key_pair == "kite-test"
+    assert found.key_pair == "kite-test"
     assert found.root_device.startswith("/dev/")
 
 
 async def test_default_subnets_when_none_are_named(strict_ec2, ec2, ground):
     found = await network.find(ec2, wanted(ground, subnet_ids=()))
-    assert found.site.vpc_id != ground.vpc
-    assert len(found.site.places) > 1
+    assert found.vpc_id != ground.vpc
+    assert len(found.places) > 1
 
 
 async def test_an_image_found_by_name(strict_ec2, ec2, ground):
     name = "ubuntu/images/hvm-ssd/ubuntu-*-amd64-server-*"
     found = await network.find(ec2, wanted(ground, image_id="", image_name=name))
-    assert found.site.image_id.startswith("ami-")
+    assert found.image_id.startswith("ami-")
 
 
 @pytest.mark.parametrize(("region", "owner"), [
@@ -278,30 +292,84 @@ async def test_an_image_found_by_name(strict_ec2, ec2, ground):
 async def test_images_of_another_partition_have_another_owner(ground, region, owner):
     asked = []
 
-    class Door:
+    class Noting:
         async def call(self, action, parameters):
             asked.append(parameters.get("Owners"))
             return {"Images": [], "Subnets": []}
 
     with pytest.raises(CloudRefused, match="KITE_PROVISIONER_IMAGE_NAME"):
-        await network._image(Door(), wanted(ground, image_id="", region=region))
+        await network._image(Noting(), wanted(ground, image_id="", region=region))
     assert asked == [[owner]]
 
 
 @pytest.mark.parametrize(("more", "name"), [
     ({"image_id": "", "image_name": "nothing-*"}, "KITE_PROVISIONER_IMAGE_NAME"),
     ({"image_id": "ami-0123456789abcdef0"}, "KITE_PROVISIONER_IMAGE_ID does not fit: .*ami-0123"),
-    ({"subnet_ids": ("subnet-0123456789abcdef0",)}, "KITE_PROVISIONER_SUBNETS does not fit: "),
+    ({"subnet_ids": ("subnet-0123456789abcdef0",)}, "KITE_PROVISIONER_SUBNETS names no subnet"),
 ])  # fmt: skip
 async def test_settings_that_name_nothing(strict_ec2, ec2, ground, more, name):
-    with pytest.raises(CloudRefused, match=name) as refused:
-        await network.find(ec2, wanted(ground, **more))
-    assert refused.value.reason == "BAD_SETTING"
+    found = await network.find(ec2, wanted(ground, **more))
+    assert found.lack.reason == "BAD_SETTING"
+    assert re.search(name, found.lack.description)
+    # The rest of it is there: what was asked for already can go on.
+    assert (found.image_id == "", found.places == ()) == (
+        "IMAGE" in name,
+        "SUBNETS" in name,
+    )
+
+
+async def test_a_subnet_that_is_gone_is_left_out_while_others_are_there(strict_ec2, ec2, ground):
+    gone = "subnet-0123456789abcdef0"
+    found = await network.find(ec2, wanted(ground, subnet_ids=(gone, ground.subnets[1])))
+    assert (found.places, found.lack) == ((Place(ground.subnets[1], "us-east-1b"),), None)
+
+
+async def test_silence_and_being_slowed_down_are_no_lack(strict_ec2, ec2, ground):
+    strict_ec2.api.faults.add(
+        Fault(Kind.ERROR, action="DescribeImages", code="InternalError", status=500)
+    )
+    with pytest.raises(Unavailable):
+        await network.find(ec2, wanted(ground))
 
 
 async def test_subnets_of_two_networks(strict_ec2, ec2, ground):
     plain = strict_ec2.plain()
     other = plain.create_vpc(CidrBlock="10.89.0.0/16")["Vpc"]["VpcId"]
     subnet = plain.create_subnet(VpcId=other, CidrBlock="10.89.1.0/24")["Subnet"]["SubnetId"]
-    with pytest.raises(CloudRefused, match="one VPC"):
-        await network.find(ec2, wanted(ground, subnet_ids=(ground.subnets[0], subnet)))
+    found = await network.find(ec2, wanted(ground, subnet_ids=(ground.subnets[0], subnet)))
+    assert "must lie in one VPC, not in 2" in found.lack.description
+
+
+class Door:
+    """Answers what it is told to, and counts."""
+
+    def __init__(self, *answers):
+        self.answers, self.asked = list(answers), 0
+
+    async def call(self, action, parameters):
+        if action == "DescribeSubnets":
+            return {"Subnets": [{"SubnetId": "s", "VpcId": "v", "AvailabilityZone": "z"}]}
+        self.asked += 1
+        answer = self.answers.pop(0)
+        if isinstance(answer, KiteError):
+            raise answer
+        return {"Images": [{"ImageId": answer}] if answer else []}
+
+
+async def test_the_site_is_looked_for_once_and_again_when_doubted_or_lacking(ground):
+    clock, silent = HandClock(0), Unavailable("no reply")
+    door = Door(silent, "", "ami-1", silent, "ami-2")
+    sites = SiteFinder(door, wanted(ground, subnet_ids=()), clock)
+    with pytest.raises(Unavailable):  # nothing is known yet
+        await sites.site()
+    assert (await sites.site()).lack
+    assert (await sites.site()).lack
+    assert door.asked == 2
+    clock.forward(seconds=10)
+    assert ((await sites.site()).image_id, (await sites.site()).lack) == ("ami-1", None)
+    assert door.asked == 3
+    sites.doubt()
+    assert (await sites.site()).image_id == "ami-1"  # EC2 is silent: it goes on as it was
+    assert (await sites.site()).image_id == "ami-2"
+    assert (await sites.site()).image_id == "ami-2"
+    assert door.asked == 5

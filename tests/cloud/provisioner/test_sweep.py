@@ -228,6 +228,46 @@ async def test_of_two_provisioners_one_sweeps(house):
         assert (await twice(house)).remove[0].id == machine
 
 
+async def test_a_sweep_that_reports_tells_and_keeps(house):
+    """As the setting says it, and the same thing goes when it says `on` again."""
+    cluster_id = await deleted(house)
+    machine = launch(house, cluster_id)
+    async with another(house, provisioner_sweep="report") as second:
+        for _ in range(3):
+            plan = await second.sweeper.turn()
+            house.strict.clock.advance(60)
+    assert [(f.thing.id, f.verdict) for f in plan.findings] == [(machine, Verdict.GOES)]
+    assert plan.remove == ()
+    assert machine in alive(house)
+    async with another(house, provisioner_sweep="on") as third:
+        await third.sweeper.turn()
+        house.strict.clock.advance(60)
+        await third.sweeper.turn()
+    assert machine not in alive(house)
+
+
+async def test_a_sweep_that_is_off_does_not_look(house, monkeypatch):
+    async with another(house, provisioner_sweep="off") as second:
+        monkeypatch.setattr(second.sweeper, "_seconds", 0)
+        before = house.strict.api.calls.count("DescribeAddresses")
+        running = asyncio.create_task(second.sweeper.run())
+        await asyncio.sleep(0.5)
+        assert not running.done()
+        running.cancel()
+    assert house.strict.api.calls.count("DescribeAddresses") == before
+
+
+@pytest.mark.parametrize(("minutes", "verdict"), [(9, Verdict.YOUNG), (11, Verdict.GOES)])
+async def test_the_age_that_the_settings_ask_for_is_asked_of_machines(house, minutes, verdict):
+    cluster_id = await deleted(house)
+    launch(house, cluster_id, minutes=minutes - 1)
+    async with another(house, provisioner_sweep_guard_seconds=600) as second:
+        await second.sweeper.turn()
+        house.strict.clock.advance(60)
+        plan = await second.sweeper.turn()
+    assert plan.findings[0].verdict is verdict
+
+
 async def test_with_the_wrong_install_nothing_is_swept(house):
     """F66: the registry holds clusters under names of another install."""
     await running(house)

@@ -259,16 +259,6 @@ async def test_an_image_or_subnet_that_went_meanwhile_is_found_anew(house, code)
     assert len(house.machines()) == 1
 
 
-async def test_an_image_that_is_gone_for_good_is_told(house):
-    """Nothing is launched; as soon as the setting names one that exists it goes on."""
-    house.ec2.deregister_image(ImageId=house.settings.provisioner_image_id)
-    await house.create()
-    async with asyncio.timeout(50):
-        while "BAD_SETTING" not in {c.reason for c in (await house.get()).status.conditions}:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-    assert "RunInstances" not in house.writes()
-
-
 async def test_what_a_lost_process_left_under_the_tags_goes_with_the_cluster(house):
     cluster = await house.create()
     await house.until("RUNNING")
@@ -280,11 +270,11 @@ async def test_what_a_lost_process_left_under_the_tags_goes_with_the_cluster(hou
     house.ec2.allocate_address(
         Domain="vpc", TagSpecifications=[{"ResourceType": kinds["address"], "Tags": tags}]
     )
-    house.ec2.create_volume(
+    volume = house.ec2.create_volume(
         AvailabilityZone="us-east-1a",
         Size=8,
         TagSpecifications=[{"ResourceType": kinds["volume"], "Tags": tags}],
-    )
+    )["VolumeId"]
     house.ec2.run_instances(
         ImageId=house.settings.provisioner_image_id,
         MinCount=1,
@@ -304,7 +294,10 @@ async def test_what_a_lost_process_left_under_the_tags_goes_with_the_cluster(hou
     )
     await house.delete()
     await house.until("DELETED")
-    assert {k: v for k, v in house.left().items() if k != "volumes"} == {
+    left = house.left()
+    assert volume not in left["volumes"]
+    # The root volume of the machine above has no tags: nothing tells that it is ours.
+    assert {k: v for k, v in left.items() if k != "volumes"} == {
         k: [] for k in NOTHING if k != "volumes"
     }
 

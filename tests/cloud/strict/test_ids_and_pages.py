@@ -78,6 +78,19 @@ def test_a_list_of_ids_is_never_cut_and_a_bad_token_is_refused(strict_ec2):
         ec2.describe_instances(InstanceIds=[*ids, "i-0123456789abcdef0"])
 
 
+def test_a_list_without_a_page_size_ends_at_a_thousand(strict_ec2):
+    """Launched past the rules: the pace of a thousand launches is not what is looked at."""
+    plain, ec2 = strict_ec2.plain(), strict_ec2.client()
+    vpc_id = plain.create_vpc(CidrBlock="10.88.0.0/16")["Vpc"]["VpcId"]
+    roomy = plain.create_subnet(VpcId=vpc_id, CidrBlock="10.88.0.0/20")["Subnet"]["SubnetId"]
+    for _ in range(1001):
+        launch(plain, SubnetId=roomy)
+    first = ec2.describe_instances()
+    second = ec2.describe_instances(NextToken=first["NextToken"])
+    assert [len(page["Reservations"]) for page in (first, second)] == [1000, 1]
+    assert "NextToken" not in second
+
+
 @needs("filter-values")
 def test_201_filter_values_are_refused(strict_ec2):
     ec2 = strict_ec2.client()

@@ -21,6 +21,11 @@ def group(world, group_id):
     return world.ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"][0]
 
 
+def stands(world, group_id):
+    found = world.ec2.describe_security_groups()["SecurityGroups"]
+    return group_id in {one["GroupId"] for one in found}
+
+
 def tags(world, group_id):
     return {tag["Key"]: tag["Value"] for tag in group(world, group_id)["Tags"]}
 
@@ -244,16 +249,21 @@ async def test_a_base_group_still_in_use_is_left_quietly(world):
     assert group(world, ids["base"])
 
 
-async def test_another_groups_rule_is_named_as_blocker(world):
-    ids = await world.ensure()
+async def test_another_groups_rule_is_named_and_holds_up_one_group_alone(world):
+    ids = await world.ensure(peers=True)
     theirs = world.ec2.create_security_group(GroupName="theirs", Description="x", VpcId=world.vpc)[
         "GroupId"
     ]
-    world.ec2.authorize_security_group_ingress(
-        GroupId=theirs,
-        IpPermissions=[{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": ids["whitelist"]}]}],
-    )
-    assert f"rule in {theirs}" in (await drop(world)).why
+    rule = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": ids["whitelist"]}]}]
+    world.ec2.authorize_security_group_ingress(GroupId=theirs, IpPermissions=rule)
+    held = await drop(world)
+    assert f"rule in {theirs}" in held.why
+    assert [one.group_id for one in held.remaining] == [ids["whitelist"]]
+    assert not stands(world, ids["peers"])
+    assert group(world, theirs)["IpPermissions"]  # a stranger's rule is a stranger's to take away
+    world.ec2.revoke_security_group_ingress(GroupId=theirs, IpPermissions=rule)
+    assert (await drop(world)).remaining == []
+    assert not stands(world, ids["whitelist"])
 
 
 async def test_a_lost_reply_of_delete_leaves_nothing_to_do_for_who_asks_again(world):

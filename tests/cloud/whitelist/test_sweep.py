@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from kite import tags
@@ -13,6 +15,12 @@ from kite.v1 import sweep_pb2, sweep_pb2_grpc
 from localcloud.strict.faults import Kind
 from tests.cloud.whitelist.conftest import CLUSTER
 from whitelist_svc import groups, session, sweep
+from whitelist_svc.settings import Settings
+
+
+def settings(**more):
+    return Settings(install="test", whitelist_control_cidrs="10.88.0.0/16", **more)
+
 
 DEAD = "cdeaddeaddeaddea"
 
@@ -62,6 +70,27 @@ async def test_groups_of_a_deleted_cluster_go_and_the_others_stay(world, dead):
     assert names(world) == {"kite-base-test", f"kite-{CLUSTER}"}
     assert [event.type for event in world.registry.events] == 2 * ["OrphanRemoved"]
     assert not (await twice(world)).findings
+
+
+@pytest.mark.parametrize("settings", [settings(whitelist_sweep="report")])
+async def test_a_sweep_that_reports_tells_and_keeps(world, dead):
+    plan = await twice(world)
+    assert {f.thing.id for f in plan.findings if f.verdict is Verdict.GOES} == {
+        dead["whitelist"],
+        dead["peers"],
+    }
+    assert names(world) == ALL
+
+
+@pytest.mark.parametrize("settings", [settings(whitelist_sweep="off")])
+async def test_a_sweep_that_is_off_does_not_look(world, dead):
+    running = asyncio.create_task(world.app.sweeper.run())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not running.done()
+    running.cancel()
+    assert world.pauses.waited == []
+    assert names(world) == ALL
 
 
 async def test_a_group_in_use_is_closed_at_once_and_goes_later(world, dead):

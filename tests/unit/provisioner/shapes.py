@@ -49,6 +49,7 @@ def intent(attempt: int = 1, **more: Any) -> Intent:
         public_address=False,
         user_data_hash=f"hash-{token_of(attempt)}",
         decided_at_ms=NOW,
+        root_device="/dev/sda1",
     )
     return replace(plain, **more)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from provisioner.facts import AddressFact, Answer, InstallFact, InstanceFact, Machine, Reach
+from provisioner.facts import AddressFact, Answer, InstallFact, InstanceFact, Lack, Machine, Reach
 from provisioner.node import CLOUD_SLOW
 from provisioner.nodes import born
 from provisioner.offers import offers
@@ -301,6 +301,75 @@ def test_a_failure_for_want_of_capacity_leaves_no_offer_out(left_out):
     assert only(found).state is S.STARTING
     assert [action.attempt for action in launches(found)] == [2]
     assert only(found).refused == asked
+
+
+def test_two_launches_of_one_turn_go_to_one_zone():
+    """Also where they were refused in different ones before."""
+    first = refused()  # last tried in the first zone, so the second comes next
+    other = worker(
+        intent=intent(client_token="", subnet_id="subnet-b", instance_type="m5.large"),
+        reason=NO_CAPACITY,
+        why=ASKING,
+        deadline_ms=NOW + MINUTE,
+    )
+    cluster, seen = pair(first, other)
+    seen = replace(seen, hashes={**seen.hashes, token_of(2, slot=1): "hash"})
+    found = launches(plan(cluster, seen))
+    assert [(launch.slot, launch.intent.subnet_id) for launch in found] == [
+        (0, "subnet-b"),
+        (1, "subnet-b"),
+    ]
+
+
+def test_a_failure_for_want_of_capacity_is_not_told_of_an_image_that_is_missing():
+    last = replace(refused(), reason=PLACE_MISSING, refused=EVERY[:-1])
+    found = plan(record(last), facts(), NOW + 10 * MINUTE)
+    assert (only(found).state, only(found).reason) == (S.FAILED, PLACE_MISSING)
+
+
+def test_no_address_for_ten_minutes_is_a_failure_with_its_reason():
+    n = node(why=ASKING, reason=NO_CAPACITY, deadline_ms=NOW)
+    bare = record(n, address=Address(), address_intended=False)
+    found = plan(bare, facts())
+    assert (only(found).state, only(found).reason) == (S.FAILED, NO_CAPACITY)
+    assert only(found).why == "EC2 had no elastic address to give"
+    # With an address meanwhile, or more time, it goes on.
+    assert launches(plan(record(n), facts()))
+    assert only(plan(bare, facts(), NOW - 1)).state is S.STARTING
+
+
+LACK = Lack("BAD_SETTING", "KITE_X names no image in this region")
+BARE = replace(SITE, image_id="", lack=LACK)
+
+
+def test_where_nothing_can_be_launched_nothing_is_bought_and_it_is_told():
+    found = plan(at_birth(), facts(site=BARE))
+    assert found.actions == ()
+    assert (only(found).state, only(found).reason) == (S.STARTING, "BAD_SETTING")
+    assert (only(found).why, only(found).deadline_ms) == (LACK.description, NOW + 10 * MINUTE)
+    late = plan(found.record, facts(site=BARE), NOW + 10 * MINUTE)
+    assert (only(late).state, only(late).reason) == (S.FAILED, "BAD_SETTING")
+    rested = plan(late.record, facts(site=BARE), NOW + 20 * MINUTE)
+    assert (only(rested).state, rested.actions) == (S.FAILED, ())
+
+
+def test_what_was_lacking_and_is_there_is_gone_on_with():
+    waiting = plan(at_birth(), facts(site=BARE)).record
+    found = plan(waiting, facts(), NOW + MINUTE)
+    assert (only(found).reason, only(found).why) == ("", ASKING)
+    assert only(found).deadline_ms == NOW + 11 * MINUTE
+    failed = plan(waiting, facts(site=BARE), NOW + 10 * MINUTE).record
+    assert only(plan(failed, facts(), NOW + 11 * MINUTE)).state is S.STARTING
+
+
+def test_a_launch_whose_outcome_is_open_is_repeated_all_the_same():
+    """It is frozen; only its answer tells whether there is a machine."""
+    n = node(intent=intent(), why=ASKING)
+    assert [type(a) for a in plan(record(n), facts(site=BARE)).actions] == [Launch]
+    lost = record(replace(n, reason=GROUP_MISSING), groups=())
+    assert [type(a) for a in plan(lost, facts(site=BARE)).actions] == [EnsureGroups]
+    nowhere = replace(BARE, vpc_id="", places=())
+    assert plan(lost, facts(site=nowhere)).actions == ()
 
 
 def test_who_must_stay_beside_others_fails_for_want_of_capacity_there():

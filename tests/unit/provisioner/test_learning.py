@@ -145,6 +145,31 @@ def test_no_capacity_spends_the_offer_and_starts_the_clock_once():
     assert found.holds(CLOUD_ANSWERS)
 
 
+def test_a_wait_that_begins_anew_forgets_the_refusals_of_the_one_before():
+    n = replace(ASKED, reason=GROUP_MISSING, refused=(Offer("m6i.large", "subnet-b"),))
+    found = only(learn(record(n), LAUNCH, refusal("InsufficientInstanceCapacity")))
+    assert found.refused == (Offer("m5.large", "subnet-a"),)
+
+
+def test_an_offer_without_its_image_was_not_refused_for_want_of_capacity():
+    fresh = replace(LAUNCH, fresh=True)
+    assert only(learn(record(ASKED), fresh, refusal("InvalidAMIID.NotFound"))).refused == ()
+
+
+def test_no_address_to_have_is_waited_for_and_told():
+    first = learn(
+        record(node(), address=Address()), Allocate(), refusal("InsufficientAddressCapacity")
+    )
+    asked = first.condition(ADDRESS_ASKED)
+    assert (asked.ok, asked.reason, asked.since_ms) == (False, NO_CAPACITY, 0)
+    assert (only(first).reason, only(first).deadline_ms) == (NO_CAPACITY, NOW + 10 * MINUTE)
+    again = learn(first, Allocate(), refusal("InsufficientAddressCapacity"), NOW + MINUTE)
+    assert only(again).deadline_ms == NOW + 10 * MINUTE
+    machines = record(launched(), node(slot=1, intent=intent()))
+    found = learn(machines, Allocate(), refusal("InsufficientAddressCapacity"))
+    assert found.nodes == machines.nodes
+
+
 @pytest.mark.parametrize("reason", [NO_CAPACITY, PLACE_MISSING])
 def test_each_refused_offer_is_known_once_and_the_clock_runs_on(reason):
     before = (Offer("m5.large", "subnet-a"),)

@@ -34,6 +34,7 @@ intents = st.builds(
     client_token=text, image_id=text, instance_type=text, subnet_id=text,
     security_group_ids=texts, key_pair=text, root_gib=slot, data_gib=slot,
     public_address=st.booleans(), user_data_hash=text, decided_at_ms=number,
+    root_device=text,
 )  # fmt: skip
 nodes = st.builds(
     Node,

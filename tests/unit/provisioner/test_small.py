@@ -33,12 +33,13 @@ def test_a_token_fits_ec2_and_is_always_the_same(install, cluster, slot, attempt
 
 def test_no_two_tokens_are_alike():
     made = {
-        token("kite1", f"c{cluster}", slot, attempt)
-        for cluster in range(1000)
+        token(install, f"c{cluster}", slot, attempt)
+        for install in ("kite1", "kite2")
+        for cluster in range(5000)
         for slot in range(5)
         for attempt in range(20)
     }
-    assert len(made) == 100_000
+    assert len(made) == 1_000_000
 
 
 def test_user_data_plants_the_host_key_that_is_expected():

@@ -33,6 +33,7 @@ intents = st.builds(
     public_address=st.booleans(),
     user_data_hash=TEXT,
     decided_at_ms=TIME,
+    root_device=TEXT,
 )
 nodes = st.builds(
     pb.Node,
