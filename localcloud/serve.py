@@ -81,16 +81,22 @@ def serve(wanted: Wanted) -> None:
             raise Unfit(sentences)
         lower = root.ensure(root.recipe(wanted.packages), root.cache(), say)
         wheel = artifact.ensure(root.cache(), say)
-        fleet = _raise(stack, wanted, lower, wheel, tree.ensure(wheel, say))
-        stop.is_ready = True
+        unpacked = tree.ensure(wheel, say)
+        # An exception in the start of a tool would leave it running behind our cleaning.
+        stop.raises = False
+        fleet, line = _raise(stack, wanted, lower, wheel, unpacked)
+        if stop.event.is_set():
+            raise Stopped
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
         fleet.run(stop.event)
         say("Stopping; removing hosts, networks and disks")
 
 
 def _raise(
     stack: ExitStack, wanted: Wanted, lower: Path, wheel: Artifact, unpacked: Artifact
-) -> Fleet:
-    """Everything up, and the ready line printed. `stack` takes it down."""
+) -> tuple[Fleet, dict[str, object]]:
+    """Everything up, and what the ready line shall tell. `stack` takes it down."""
     ground, state = wanted.ground, wanted.state
     workshop = open_workshop(stack, ground, state, lower)
     stack.callback(network.drop_switch, ground)
@@ -112,7 +118,7 @@ def _raise(
     )
     stack.callback(fleet.close)
     api.enforce_with(fleet.catch_up)
-    line = {
+    line: dict[str, object] = {
         "endpoint": api.endpoint,
         "bridge_endpoint": api.endpoints[-1],
         "region": wanted.region,
@@ -130,9 +136,7 @@ def _raise(
         "state": str(state),
         "pid": os.getpid(),
     }
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()
-    return fleet
+    return fleet, line
 
 
 def _api(stack: ExitStack, wanted: Wanted) -> Ec2Api:
@@ -156,10 +160,10 @@ def _clear(ground: Ground, state: Path) -> None:
 
 @dataclass
 class Stop:
-    """When to stop: raised at once while coming up, an event afterwards."""
+    """When to stop: raised at once as long as `raises`, an event afterwards."""
 
     event: threading.Event
-    is_ready: bool = False
+    raises: bool = True
 
 
 @contextmanager
@@ -168,10 +172,10 @@ def signals() -> Iterator[Stop]:
     stop = Stop(threading.Event())
 
     def on(_number: int, _frame: FrameType | None) -> None:
-        if not stop.event.is_set() and not stop.is_ready:
-            stop.event.set()
-            raise Stopped
+        is_first = not stop.event.is_set()
         stop.event.set()
+        if is_first and stop.raises:
+            raise Stopped
 
     kinds = (signal.SIGTERM, signal.SIGINT)
     before = {kind: signal.signal(kind, on) for kind in kinds}

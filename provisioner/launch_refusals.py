@@ -14,6 +14,7 @@ from kite.errors import (
 from kite.refusals import MALFORMED_CALL, TOKEN_MISMATCH, TOKEN_OVER, gone
 from provisioner import nodes
 from provisioner.limits import Limits, Wait
+from provisioner.node import OTHER_LAUNCH
 from provisioner.record import Node
 from provisioner.sight import GROUP_MISSING, NO_CAPACITY, PLACE_MISSING
 
@@ -53,7 +54,13 @@ def after_refusal(
     A refusal for good still lets a machine be looked for, unless this was the `first` try under
     its token: an earlier one, whose answer was lost, may have made one. `overdue`: this try was
     made when its groups had been missing for long enough.
+
+    What this record freezes before it asks, it never asks for differently. So when EC2 says that
+    the token stands for another launch, the record is older than that one (a restored copy), and
+    the machine may hold data: it is looked for and taken over, not ended.
     """
+    if _of_another_launch(node, error):
+        return replace(node, reason=OTHER_LAUNCH)
     if reason := _nothing_made(error, first=first):
         return _next_offer(node, reason, limits, now)
     if group_missing(error):
@@ -62,11 +69,13 @@ def after_refusal(
         return replace(node, retiring=True, reason=reason, why=error.description)
     if error.context.get("aws-code", "") in TOKEN_OVER:
         return _used_up(node, now)
-    if not for_good(error):
-        return node
-    # A mismatch says that the token was used before, whatever we remember of it.
-    used = error.context.get("aws-code", "") in TOKEN_MISMATCH
-    return _for_good(node, error, error.reason, now, machine=used or not first)
+    return _for_good(node, error, error.reason, now, machine=not first) if for_good(error) else node
+
+
+def _of_another_launch(node: Node, error: KiteError) -> bool:
+    """The token stands for a machine that this record knows nothing of, and it has not ended."""
+    code = error.context.get("aws-code", "")
+    return code in TOKEN_MISMATCH or (node.reason == OTHER_LAUNCH and code not in TOKEN_OVER)
 
 
 def _for_good(node: Node, error: KiteError, reason: str, now: int, *, machine: bool = True) -> Node:

@@ -6,7 +6,7 @@ not show is looked for as long as it is wanted. What never ran is replaced, and 
 removed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from provisioner.limits import Wait
@@ -30,6 +30,7 @@ class Saw(StrEnum):
     NOTHING = "nothing"  # no machine was ever asked for under this attempt
     REFUSED = "refused"  # EC2 had no capacity for the last offer
     ASKED = "asked"  # asked for; whether EC2 did it is not known
+    USED = "used"  # EC2 made a machine under this token of which the record knows nothing
     UNSEEN = "unseen"  # EC2 gave an id and does not show it
     PENDING = "pending"
     BOOTING = "booting"
@@ -72,8 +73,16 @@ class Step:
 
 
 CLOUD_SLOW = "CLOUD_SLOW"
+OTHER_LAUNCH = "LAUNCH_PARAMETERS_CHANGED"
 _ASK = "asking EC2 for a machine"
 _INSTALL = "installing Milvus"
+_USED = Step(
+    Life.STARTING,
+    Do.NOTHING,
+    "looking for the machine that was launched before under this name",
+    Wait.UNSEEN,
+    OTHER_LAUNCH,
+)
 _ALIVE = (
     Saw.PENDING,
     Saw.BOOTING,
@@ -96,6 +105,7 @@ def _growing(here: Life) -> dict[Saw, Step]:
         Saw.NOTHING: Step(Life.STARTING, Do.RESERVE, _ASK, Wait.CAPACITY),
         Saw.REFUSED: Step(Life.STARTING, Do.RESERVE, _ASK, Wait.CAPACITY),
         Saw.ASKED: Step(Life.STARTING, Do.LAUNCH, _ASK, Wait.CAPACITY),
+        Saw.USED: _USED,
         Saw.UNSEEN: Step(stay, Do.NOTHING, "EC2 does not show the machine yet", Wait.UNSEEN),
         Saw.PENDING: Step(Life.STARTING, Do.NOTHING, "the machine is pending", Wait.PENDING),
         Saw.BOOTING: Step(Life.STARTING, Do.NOTHING, "waiting for SSH", Wait.SSH),
@@ -122,6 +132,7 @@ def _running() -> dict[Saw, Step]:
         Saw.NOTHING: damaged,
         Saw.REFUSED: damaged,
         Saw.ASKED: damaged,
+        Saw.USED: damaged,
         Saw.UNSEEN: Step(
             here,
             Do.NOTHING,
@@ -156,12 +167,12 @@ def _removal(here: Life, after: Life, then: Do) -> dict[Saw, Step]:
     """FAILED, REPLACING and LEAVING: the machine goes, and is seen to be gone."""
     end = Step(here, Do.TERMINATE, "ending the machine", Wait.ENDING)
     over = Step(after, then, "the machine is gone")
+    look = Step(here, Do.NOTHING, "looking whether EC2 made the machine after all", Wait.UNSEEN)
     return {
         Saw.NOTHING: over,
         Saw.REFUSED: over,
-        Saw.ASKED: Step(
-            here, Do.NOTHING, "looking whether EC2 made the machine after all", Wait.UNSEEN
-        ),
+        Saw.ASKED: look,
+        Saw.USED: look,
         Saw.UNSEEN: Step(here, Do.NOTHING, "EC2 does not show the machine", Wait.UNSEEN),
         Saw.ENDING: Step(here, Do.NOTHING, "waiting until EC2 confirms the end", Wait.ENDING),
         Saw.ENDED: over,
@@ -201,10 +212,12 @@ def _slow(do: Do) -> Step:
 
 # What a passed deadline means while a machine grows. NOTHING and ASKED go on: EC2 was away or asked
 # to slow down, and as long as the outcome of a launch is unknown, only repeating it under the same
-# token can settle it.
+# token can settle it. So does USED: that machine may hold data, and no other one may follow it
+# before EC2 says that it has ended.
 OVERDUE: dict[Saw, Step] = {
     Saw.NOTHING: _slow(Do.RESERVE),
     Saw.ASKED: _slow(Do.LAUNCH),
+    Saw.USED: replace(_USED, do=Do.LAUNCH, anew=True),
     Saw.REFUSED: _FAILS,
     Saw.PENDING: _NO_BOOT,
     Saw.STOPPED: _NO_BOOT,
@@ -223,8 +236,10 @@ def step(now: Life, saw: Saw, *, late: bool = False) -> Step:
     found = TABLE[now][saw]
     if not late or found.wait is None:
         return found
+    if now in _GROWING and saw in OVERDUE:
+        return OVERDUE[saw]
     if found.wait is Wait.UNSEEN:  # it never ran, or is to go: as good as ended
         return TABLE[now][Saw.ENDED]
     if now in _GROWING:
-        return OVERDUE.get(saw, found)
+        return found
     return Step(found.to, Do.TERMINATE, "ending the machine once more", Wait.ENDING)

@@ -6,7 +6,7 @@ from typing import assert_never
 
 from provisioner.facts import Facts, InstanceFact
 from provisioner.limits import HOUR_MS, Limits, Wait
-from provisioner.node import CLOUD_SLOW, Life, Saw, Step
+from provisioner.node import CLOUD_SLOW, OTHER_LAUNCH, Life, Saw, Step
 from provisioner.record import Node, NodeState, Role
 from provisioner.tokens import token
 
@@ -85,7 +85,7 @@ def entered(node: Node, here: Life, step: Step, limits: Limits, now: int) -> Nod
     why = why_after(node, here, step)
     deadline = 0
     if step.wait is not None:
-        anew = step.anew and node.reason in {"", CLOUD_SLOW}
+        anew = step.anew and node.reason in {"", CLOUD_SLOW, OTHER_LAUNCH}
         runs_on = node.why == why and node.deadline_ms and not anew
         deadline = node.deadline_ms if runs_on else now + limits.waits_ms[step.wait]
     kept = step.to in _KEEPS_REASON or (step.wait is Wait.CAPACITY and node.why == why)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from provisioner.facts import Site
 from provisioner.limits import HOUR_MS
-from provisioner.node import Life
+from provisioner.node import OTHER_LAUNCH, Life
 from provisioner.record import Node, NodeState, Record
 from provisioner.sight import INSTALLED, all_gone, life, met_at
 from provisioner.tokens import token
@@ -69,6 +69,8 @@ def _lost(node: Node, now: int, *, wanted: bool) -> bool:
     if node.intent is None or not node.intent.client_token:
         return False
     growing = life(node, wanted=wanted) in _GROWING
+    if node.reason == OTHER_LAUNCH:
+        return True
     return not growing or now - node.intent.decided_at_ms > HOUR_MS
 
 

@@ -86,6 +86,7 @@ class RegistryClient:
         self._seconds = lease_seconds
         self._unsure_until = math.inf
         self._number = 0
+        self._commits = 0
         self._time = clock
 
     async def claim(self, most: int, held: Sequence[tuple[str, int]]) -> list[Claim]:
@@ -146,6 +147,7 @@ class RegistryClient:
                 release=write.release,
                 gone=write.gone,
                 commit_id=secrets.token_hex(8),
+                number=self._next_commit(),
             ),
             timeout=SAFE_READ_SECONDS,
         )
@@ -160,9 +162,14 @@ class RegistryClient:
                 fence=claim.fence,
                 release=True,
                 commit_id=secrets.token_hex(8),
+                number=self._next_commit(),
             ),
             timeout=SAFE_READ_SECONDS,
         )
+
+    def _next_commit(self) -> int:
+        self._commits += 1
+        return self._commits
 
     async def get(self, cluster_id: str) -> Record | None:
         try:

@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from provisioner.facts import Answer, Facts, InstallFact, InstanceFact, Machine, Reach, Site
-from provisioner.node import Life, Saw
+from provisioner.node import OTHER_LAUNCH, Life, Saw
 from provisioner.record import AddressMode, Node, NodeState, Record, Role
 
 INSTALLED = "installed"
@@ -63,7 +63,7 @@ def saw(record: Record, node: Node, facts: Facts, *, install_tries: int) -> Saw:
     moved = bool(record.groups) and group_ids(record) != node.intent.security_group_ids
     if node.reason == GROUP_MISSING and moved:
         return Saw.ENDED  # refused for groups that were made anew since: nothing was launched
-    return Saw.ASKED
+    return Saw.USED if node.reason == OTHER_LAUNCH else Saw.ASKED
 
 
 def _machine(

@@ -8,6 +8,7 @@ from kite import crash
 from kite.clock import Clock
 from kite.errors import KiteError, LeaseLost, NoCapacity
 from kite.telemetry import logs
+from provisioner import guard
 from provisioner.backoff import after_failures
 from provisioner.cluster import decide
 from provisioner.compensation import undo
@@ -43,6 +44,18 @@ def _is_trouble(action: Action, outcome: Outcome | KiteError) -> bool:
     """Whether to leave what answered so alone for a while; after a full zone the next is asked."""
     next_offer = isinstance(action, Launch) and isinstance(outcome, NoCapacity)
     return isinstance(outcome, KiteError) and not next_offer
+
+
+def _begun(results: Results) -> Results:
+    """What was asked of EC2; what the guard held back teaches nothing.
+
+    Raises:
+        LeaseLost: all of it was held back.
+    """
+    held_back = [outcome for _, outcome in results if isinstance(outcome, LeaseLost)]
+    if held_back and len(held_back) == len(results):
+        raise held_back[0]
+    return tuple(one for one in results if not isinstance(one[1], LeaseLost))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +174,9 @@ class Turn:
     async def _act(self, record: Record, actions: tuple[Action, ...]) -> Results:
         async with self.acting():
             self._check_margin(record)  # the wait for a place may have used the lease up
-            outcomes = await asyncio.gather(*(self.world.act(record, a) for a in actions))
-        return tuple(zip(actions, outcomes, strict=True))
+            with guard.guarded(lambda: self._check_margin(record)):
+                outcomes = await asyncio.gather(*(self.world.act(record, a) for a in actions))
+        return _begun(tuple(zip(actions, outcomes, strict=True)))
 
     async def _compensate(self, claim: Claim, results: Results) -> None:
         """The claim was over: take back what nobody will look for."""

@@ -13,7 +13,7 @@ from kite.errors import AlreadyExists, Conflict, InvalidRequest, OverLimit, Wron
 from kite.ports import PortType
 from registry_svc import plans
 
-KEY_LENGTH, HASH_LENGTH = 255, 128
+KEY_LENGTH, HASH_LENGTH, CALL_LENGTH = 255, 128, 64
 MOST_RULES = 1000
 ORIGINS = ("", "user", "whitelist")
 
@@ -45,6 +45,7 @@ class Wish:
     idempotency_key: str = ""
     request_id: str = ""
     rules: tuple[RuleWish, ...] = ()
+    call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def admit(wish: Wish, catalogue: plans.Catalogue) -> plans.Plan:
         raise InvalidRequest(
             f"body_hash must be at most {HASH_LENGTH} characters", field="/body_hash"
         )
+    check_call(wish.call_id)
     plan = plans.find(catalogue, wish.milvus_type)
     if not plan.min_disk_gib <= wish.disk_gib <= plan.max_disk_gib:
         raise InvalidRequest(
@@ -102,6 +104,26 @@ def check_rules(rules: Collection[RuleWish]) -> None:
         if fault:
             raise InvalidRequest(fault, reason="INVALID_RULE", field=f"/ip-ranges/{number}")
         seen.add((rule.source_ip, rule.port_type))
+
+
+def check_call(call_id: str) -> None:
+    """Refuse an id of a call that no record could hold.
+
+    Raises:
+        InvalidRequest: its field is named.
+    """
+    if len(call_id) > CALL_LENGTH:
+        raise InvalidRequest(f"call_id must be at most {CALL_LENGTH} characters", field="/call_id")
+
+
+def check_same_cluster(expected: str, actual: str, milvus_name: str) -> None:
+    """Refuse what was meant for an earlier cluster of that name.
+
+    Raises:
+        Conflict: somebody deleted and created it meanwhile.
+    """
+    if expected and expected != actual:
+        raise Conflict(f"{milvus_name} is another cluster by now; read it again")
 
 
 def check_origin(origin: str) -> None:

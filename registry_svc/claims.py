@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from kite import crash
 from kite.clock import Clock
-from kite.errors import Conflict, InvalidRequest
+from kite.errors import Conflict, InvalidRequest, LeaseLost
 from kite.v1 import cluster_pb2 as pb
 from kite.v1 import operation_pb2 as ops
 from kite.v1.operation_pb2 import Event, Operation
@@ -32,6 +32,7 @@ class Commit:
     gone: bool = False
     due_in_ms: int = 0
     commit_id: str = ""
+    number: int = 0
 
 
 class Claims:
@@ -81,7 +82,8 @@ class Claims:
                 generation=record.cluster.generation,
                 claim=number,
             )
-            stored = self._store.swap(record, replace(record, lease=lease), visible=False)
+            leased = replace(record, lease=lease, commit_number=0)
+            stored = self._store.swap(record, leased, visible=False)
             if stored:
                 crash.point("after-lease")
                 claimed.append(stored)
@@ -120,7 +122,7 @@ class Claims:
 
         Raises:
             NotFound: NO_SUCH_CLUSTER.
-            LeaseLost: the fence is over.
+            LeaseLost: the fence is over, or a newer commit under it was taken.
             WrongState: CLUSTER_WANTED, for `gone` on a wanted cluster.
             InvalidRequest: a status without state, an operation without id.
         """
@@ -131,6 +133,7 @@ class Claims:
             if commit.commit_id and commit.commit_id == record.commit_id:
                 return record  # taken already; the answer was lost
             leases.check(record.lease, holder=commit.holder, fence=commit.fence)
+            _check_order(record, commit)
             stored = self._store.swap(record, self._committed(record, commit))
             if stored:
                 return stored
@@ -163,6 +166,7 @@ class Claims:
             changed_at_ms=now,
             operations=(operation,) if operation.operation_id else (),
             commit_id=commit.commit_id,
+            commit_number=commit.number,
         )
         return stories.told(new, events, now_ms=now, origin="provisioner")
 
@@ -185,6 +189,12 @@ class Claims:
             if self._store.put_duty(old, new):
                 return True, lease.fence
         raise _crowded(duty)
+
+
+def _check_order(record: Record, commit: Commit) -> None:
+    """Two registries may be sent one commit: the second may come to it after newer ones."""
+    if 0 < commit.number < record.commit_number:
+        raise LeaseLost("a newer commit was taken; this one came too late")
 
 
 def _with_status(record: Record, commit: Commit) -> Record:

@@ -99,6 +99,7 @@ class ClustersRpc(registry_pb2_grpc.RegistryServiceServicer):
             request.milvus_name,
             request_id=request.request_id,
             expected_rev=request.expected_rev,
+            call_id=request.call_id,
         )
         return pb.DeleteClusterResponse(cluster=record.cluster, operation=record.operation)
 
@@ -112,6 +113,7 @@ class ClustersRpc(registry_pb2_grpc.RegistryServiceServicer):
             list(request.rules),
             expected=request.expected_revision,
             origin=request.origin,
+            cluster_id=request.cluster_id,
         )
         return pb.SetWhitelistResponse(cluster=record.cluster)
 
@@ -158,6 +160,7 @@ def wish_of(request: pb.CreateClusterRequest) -> Wish:
         idempotency_key=request.idempotency_key,
         request_id=request.request_id,
         rules=tuple(map(packing.rule_wish, request.rules)),
+        call_id=request.call_id,
     )
 
 

@@ -93,6 +93,7 @@ def commit_of(request: pb.CommitRequest) -> Commit:
         gone=request.gone,
         due_in_ms=request.due_in_ms,
         commit_id=request.commit_id,
+        number=request.number,
     )
 
 

@@ -213,6 +213,9 @@ class Cluster(me.Document):
     told = me.BooleanField()
     stamp = me.StringField()
     commit_id = me.StringField(db_field="commit-id")
+    commit_number = me.LongField(db_field="commit-number", min_value=0)
+    create_call = me.StringField(db_field="create-call", max_length=64)
+    delete_call = me.StringField(db_field="delete-call", max_length=64)
     expires_at = me.LongField(db_field="expires-at")
 
 

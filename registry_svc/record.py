@@ -20,7 +20,9 @@ class Record:
             it, by whoever comes first. The operation of the latest wish always stays here.
         told: nothing is left to deliver.
         stamp: new with every write, so that its writer knows it again when the answer was lost.
-        commit_id: of the latest commit, so that a repeated one is not taken twice.
+        commit_id, commit_number: of the latest commit under the present fence, so that a repeated
+            one is not taken twice, and a late one not over a newer one.
+        create_call, delete_call: the calls that made the cluster and asked for its end.
     """
 
     cluster: Cluster
@@ -37,6 +39,9 @@ class Record:
     expires_at_ms: int = 0
     stamp: str = ""
     commit_id: str = ""
+    commit_number: int = 0
+    create_call: str = ""
+    delete_call: str = ""
 
     @property
     def live(self) -> bool:

@@ -150,6 +150,9 @@ RECORD: Table = (
     ("expires-at", "expires_at_ms"),
     ("stamp", "stamp"),
     ("commit-id", "commit_id"),
+    ("commit-number", "commit_number"),
+    ("create-call", "create_call"),
+    ("delete-call", "delete_call"),
 )
 LEASE: Table = (
     ("holder", "holder"),

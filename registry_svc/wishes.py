@@ -76,14 +76,17 @@ class Wishes:
         key = self._key(wish)
         known = self._store.by_id(key.cluster_id) if key else None
         if known:
-            return Answer(known, created=False)
+            return Answer(known, created=_made_by(known, wish))
         present = self._store.live(wish.user, wish.milvus_name)
         if present:
             facts = admission.Present(present.body_hash, present.cluster.spec.wanted)
             admission.same_again(wish, facts)
             self._keep_key(wish, key, present)
-            return Answer(present, created=False)
-        record = self._new_record(wish, key.cluster_id if key else new_cluster_id())
+            return Answer(present, created=_made_by(present, wish))
+        before = self._store.last_deleted(wish.user, wish.milvus_name)
+        if before and _made_by(before, wish):
+            return Answer(before, created=True)  # and deleted since
+        record = self._new_record(wish, key.cluster_id if key else new_cluster_id(), before)
         self._keep_key(wish, key, record)
         try:
             return Answer(self._store.insert(record), created=True)
@@ -115,7 +118,11 @@ class Wishes:
         if not self._store.put_key(kept, now_ms=now):
             raise _Again
 
-    def _new_record(self, wish: Wish, cluster_id: str) -> Record:
+    def _new_record(self, wish: Wish, cluster_id: str, before: Record | None) -> Record:
+        """Its revisions go on from those of the cluster `before` that had the name.
+
+        So a revision that somebody read of that one is none of this one.
+        """
         plan = admission.admit(wish, self._catalogue)
         taken = self._store.quota_numbers(wish.user)
         number = admission.free_number(taken, quota=self._quota, user=wish.user)
@@ -123,12 +130,16 @@ class Wishes:
         cluster = packing.new_cluster(wish, plan, cluster_id=cluster_id, now_ms=now)
         cluster.status.milvus_port = str(MILVUS_PORT)
         cluster.operation_id = new_operation_id()
+        if before:
+            cluster.rev += before.cluster.rev
+            cluster.whitelist.revision += before.cluster.whitelist.revision
         record = Record(
             cluster=cluster,
             due_at_ms=now,
             changed_at_ms=now,
             body_hash=wish.body_hash,
             quota_number=number,
+            create_call=wish.call_id,
         )
         operation = stories.started(
             stories.CREATE,
@@ -144,21 +155,39 @@ class Wishes:
 
     # delete -------------------------------------------------------------------------------------
 
-    def delete(self, user: str, milvus_name: str, *, request_id: str, expected_rev: int) -> Record:
+    def delete(
+        self,
+        user: str,
+        milvus_name: str,
+        *,
+        request_id: str,
+        expected_rev: int,
+        call_id: str = "",
+    ) -> Record:
         """Mark the cluster unwanted; a second time answers the same operation.
+
+        A call that is repeated after its end, which was lost, is answered with that end.
 
         Raises:
             NotFound: NO_SUCH_CLUSTER.
             Conflict: another state than `expected_rev`.
+            InvalidRequest: a call_id that is too long.
         """
+        admission.check_call(call_id)
         for _ in range(TRIES):
-            record = self.wanted_by(user, milvus_name)
-            if not record.cluster.spec.wanted:
+            record = self._store.live(user, milvus_name)
+            if record is not None and not record.cluster.spec.wanted:
                 return record
+            ended = self._store.last_deleted(user, milvus_name) if call_id else None
+            if ended is not None and ended.delete_call == call_id:
+                return ended
+            if record is None:
+                raise no_such_cluster(milvus_name)
             admission.check_expected(
                 expected=expected_rev, actual=record.cluster.rev, what="cluster"
             )
-            stored = self._store.swap(record, self._unwanted(record, request_id))
+            unwanted = replace(self._unwanted(record, request_id), delete_call=call_id)
+            stored = self._store.swap(record, unwanted)
             if stored:
                 return stored
         raise _busy(milvus_name)
@@ -192,10 +221,12 @@ class Wishes:
         *,
         expected: int,
         origin: str = "",
+        cluster_id: str = "",
     ) -> Record:
         """Replace the wished whitelist; equal rules change nothing, not even the revision.
 
-        `origin` says in the story who wished it: the user (also when empty), or a loop.
+        `origin` says in the story who wished it: the user (also when empty), or a loop. The wish
+        is for `cluster_id` alone, not for one that has its name since; empty = any.
 
         Raises:
             NotFound, WrongState, InvalidRequest, Conflict: see admission.py.
@@ -204,6 +235,7 @@ class Wishes:
         admission.check_rules(tuple(map(packing.rule_wish, rules)))
         for _ in range(TRIES):
             record = self.wanted_by(user, milvus_name)
+            admission.check_same_cluster(cluster_id, record.cluster.cluster_id, milvus_name)
             admission.check_changeable(wanted=record.cluster.spec.wanted, milvus_name=milvus_name)
             present = record.cluster.whitelist
             admission.check_expected(expected=expected, actual=present.revision, what="whitelist")
@@ -257,6 +289,10 @@ class Wishes:
         if record is None:
             raise no_such_cluster(milvus_name)
         return record
+
+
+def _made_by(record: Record, wish: Wish) -> bool:
+    return bool(wish.call_id) and record.create_call == wish.call_id
 
 
 def changed(record: Record, now_ms: int) -> Record:

@@ -20,6 +20,11 @@ class Cluster:
     revision: int
     group_id: str = ""
 
+    @property
+    def wish(self) -> tuple[str, int]:
+        """Names one state of one cluster's list."""
+        return self.cluster_id, self.revision
+
     def keys(self, now_ms: int, *, web_gui: int) -> Mapping[Key, str]:
         """What EC2 must hold now: nothing for a cluster that is to be deleted."""
         if not self.wanted:

@@ -94,7 +94,7 @@ class Records:
         *,
         origin: str = USER,
     ) -> Cluster:
-        """Replace the wish, if it still has the revision of `cluster`; `origin` wishes it.
+        """Replace the wish of this very cluster, if it still has its revision; `origin` wishes it.
 
         Raises:
             Conflict: somebody changed it first, or CLUSTER_DELETING.
@@ -105,6 +105,7 @@ class Records:
             rules=map(packing.rule, entries),
             expected_revision=cluster.revision,
             origin=origin,
+            cluster_id=cluster.cluster_id,
         )
         try:
             answer = await self._registry.SetWhitelist(request)

@@ -63,8 +63,9 @@ class Answer:
 class _Change:
     """A list on its way into force.
 
-    Once a wish is `acknowledged` it is never taken back; while one is `undoing` it is not
-    acknowledged any more. `ours`: this very change stored the wish, so it may take it back.
+    Once a wish is `acknowledged` it is never taken back; while it is being taken back, `undoing`,
+    it is not acknowledged any more. `ours`: this very change stored the wish, so it may take it
+    back.
     """
 
     ask: Ask
@@ -171,9 +172,15 @@ class Whitelists:
 
     def _together(self, stored: Cluster) -> list[_Change]:
         """Changes on their way that share this wish: the same list may be sent twice at once."""
-        same = (stored.cluster_id, stored.revision)
-        found = self._applying.values()
-        return [one for one in found if (one.stored.cluster_id, one.stored.revision) == same]
+        return [one for one in self._applying.values() if one.stored.wish == stored.wish]
+
+    def _undoing(self, stored: Cluster) -> list[asyncio.Task[Answer]]:
+        """Of those, whoever stored the wish and is taking it back."""
+        return [
+            task
+            for task, one in self._applying.items()
+            if one.undoing and one.ours and one.stored.wish == stored.wish
+        ]
 
     async def _acknowledged(self, change: _Change, applying: asyncio.Task[Answer]) -> Answer:
         applying.add_done_callback(_ended_late)
@@ -188,6 +195,7 @@ class Whitelists:
     async def _apply(self, change: _Change) -> Answer:
         try:
             in_force = await self._follow(change.stored, unset=change.unset)
+            in_force = await self._not_taken_back(change, in_force)
         except Exception as failed:
             if change.acknowledged:
                 await self._not_yet(change, failed)
@@ -202,6 +210,21 @@ class Whitelists:
         for one in self._together(change.stored):
             one.acknowledged = one.acknowledged or one is not change
         return await self._answer(in_force, change)
+
+    async def _not_taken_back(self, change: _Change, in_force: InForce) -> InForce:
+        """As it is after the end of whoever stored this wish and is taking it back.
+
+        Raises:
+            Conflict: the list is not the wish any more.
+        """
+        if undoing := self._undoing(change.stored):
+            change.undoing = True
+            await asyncio.wait(undoing)
+            now = await self._records.by_id(change.stored.cluster_id)
+            in_force = await self._follow(now, unset=False)
+        if not change.ours and in_force.cluster.entries != change.accepted.entries:
+            raise _changed(in_force.cluster.revision, change.stored.revision)
+        return in_force
 
     async def _not_yet(self, change: _Change, failed: Exception) -> None:
         """The user was told that the list is stored: it stays, and the mending loop applies it."""

@@ -21,7 +21,6 @@ from bff.edge.identity import Claim, Identity
 from bff.edge.limits import Places, Rate
 from bff.routes.route import (
     CALLER,
-    OWN_REQUEST_ID,
     RAW_BODY,
     REQUEST_ID,
     ROUTE,
@@ -72,7 +71,6 @@ async def named(request: web.Request, handler: Handler) -> web.StreamResponse:
     given = request.headers.getall("X-Request-Id", [])
     kept = len(given) == 1 and names.request_id(given[0])
     request[REQUEST_ID] = given[0] if kept else caller.new_request_id()
-    request[OWN_REQUEST_ID] = not kept
     caller.request_id.set(request[REQUEST_ID])
     logs.bind(request_id=request[REQUEST_ID])
     return await handler(request)

@@ -13,7 +13,6 @@ from bff.backends import Backends
 from bff.json_in import Create
 from bff.routes.answers import answered
 from bff.routes.route import (
-    OWN_REQUEST_ID,
     REQUEST_ID,
     backends_of,
     body_of,
@@ -23,6 +22,7 @@ from bff.routes.route import (
 )
 from kite import secrets
 from kite.errors import NotFound
+from kite.rpc import caller
 from kite.v1 import cluster_pb2, registry_pb2, whitelist_pb2
 
 
@@ -69,6 +69,7 @@ def _message(
         body_hash=wish.body_hash,
         request_id=request[REQUEST_ID],
         rules=rules,
+        call_id=caller.new_call_id(),
     )
 
 
@@ -81,7 +82,7 @@ async def _answer(
     cluster = await holding.with_address(
         backends, answer.cluster, settings.bff_url_seconds, stale=wait.seconds > 0
     )
-    password = _password(request, answer) if _first(request, answer) else ""
+    password = _password(request, answer) if answer.created else ""
     body = json_out.created(cluster, operation, password=password)
     return answered(body, _status(answer, done=holding.succeeded(operation)), operation, wait)
 
@@ -90,16 +91,6 @@ def _status(answer: registry_pb2.CreateClusterResponse, *, done: bool) -> int:
     if not answer.created:
         return 200
     return 201 if done else 202
-
-
-def _first(request: web.Request, answer: registry_pb2.CreateClusterResponse) -> bool:
-    """Whether this very request made the cluster.
-
-    The registry may have made it on a first try whose reply was lost, and then says "was there
-    already" to the repeat; the request id, when it is our own and thus unique, tells.
-    """
-    repeated = request[OWN_REQUEST_ID] and answer.operation.request_id == request[REQUEST_ID]
-    return answer.created or repeated
 
 
 def _password(request: web.Request, answer: registry_pb2.CreateClusterResponse) -> str:

@@ -59,7 +59,6 @@ ROUTE = web.RequestKey("route", Route)
 CALLER = web.RequestKey("caller", Caller)
 RAW_BODY = web.RequestKey("raw_body", bytes)
 REQUEST_ID = web.RequestKey("request_id", str)
-OWN_REQUEST_ID = web.RequestKey("own_request_id", bool)
 
 
 def wait_of(request: web.Request) -> Wait:

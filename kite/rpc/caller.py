@@ -15,6 +15,11 @@ def new_request_id() -> str:
     return f"req-{uuid.uuid4().hex[:20]}"
 
 
+def new_call_id() -> str:
+    """For a call that a channel may repeat: its receiver knows the repetition by it."""
+    return f"call-{uuid.uuid4().hex}"
+
+
 def waits(seconds: float | None) -> None:
     """Our caller waits that long; calls made on its behalf get no more. None = for ever."""
     _deadline.set(None if seconds is None else time.monotonic() + seconds)

@@ -26,7 +26,7 @@ from kite.v1 import cluster_pb2 as kite_dot_v1_dot_cluster__pb2
 from kite.v1 import operation_pb2 as kite_dot_v1_dot_operation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18kite/v1/controller.proto\x12\x07kite.v1\x1a\x15kite/v1/cluster.proto\x1a\x17kite/v1/operation.proto\"y\n\x07\x43laimed\x12!\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x10.kite.v1.Cluster\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x15\n\rlease_seconds\x18\x03 \x01(\x05\x12%\n\toperation\x18\x04 \x01(\x0b\x32\x12.kite.v1.Operation\"~\n\x0c\x43laimRequest\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x0c\n\x04most\x18\x02 \x01(\x05\x12\x15\n\rlease_seconds\x18\x03 \x01(\x05\x12#\n\x08holdings\x18\x05 \x01(\x0b\x32\x11.kite.v1.Holdings\x12\x0e\n\x06number\x18\x06 \x01(\x03J\x04\x08\x04\x10\x05\"\'\n\x08Holdings\x12\x1b\n\x04held\x18\x01 \x03(\x0b\x32\r.kite.v1.Held\"B\n\rClaimResponse\x12!\n\x07\x63laimed\x18\x01 \x03(\x0b\x32\x10.kite.v1.Claimed\x12\x0e\n\x06now_ms\x18\x02 \x01(\x03\")\n\x04Held\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\"R\n\x0cRenewRequest\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x1b\n\x04held\x18\x02 \x03(\x0b\x32\r.kite.v1.Held\x12\x15\n\rlease_seconds\x18\x03 \x01(\x05\"<\n\rRenewResponse\x12\x1b\n\x04held\x18\x01 \x03(\x0b\x32\r.kite.v1.Held\x12\x0e\n\x06now_ms\x18\x02 \x01(\x03\"\xfc\x01\n\rCommitRequest\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x12\n\ncluster_id\x18\x02 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x03 \x01(\x03\x12&\n\x06status\x18\x04 \x01(\x0b\x32\x16.kite.v1.ClusterStatus\x12%\n\toperation\x18\x05 \x01(\x0b\x32\x12.kite.v1.Operation\x12\x1e\n\x06\x65vents\x18\x06 \x03(\x0b\x32\x0e.kite.v1.Event\x12\x0f\n\x07release\x18\x08 \x01(\x08\x12\x0c\n\x04gone\x18\t \x01(\x08\x12\x11\n\tcommit_id\x18\n \x01(\t\x12\x11\n\tdue_in_ms\x18\x0b \x01(\x03J\x04\x08\x07\x10\x08\"3\n\x0e\x43ommitResponse\x12!\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x10.kite.v1.Cluster\"#\n\x11WatchHintsRequest\x12\x0e\n\x06holder\x18\x01 \x01(\t\"(\n\x12WatchHintsResponse\x12\x12\n\ncluster_id\x18\x01 \x01(\t\"G\n\x10\x43laimDutyRequest\x12\x0c\n\x04\x64uty\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x15\n\rlease_seconds\x18\x03 \x01(\x05\"3\n\x11\x43laimDutyResponse\x12\x0f\n\x07granted\x18\x01 \x01(\x08\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x32\xdf\x02\n\x11\x43ontrollerService\x12\x36\n\x05\x43laim\x12\x15.kite.v1.ClaimRequest\x1a\x16.kite.v1.ClaimResponse\x12;\n\x05Renew\x12\x15.kite.v1.RenewRequest\x1a\x16.kite.v1.RenewResponse\"\x03\x90\x02\x02\x12>\n\x06\x43ommit\x12\x16.kite.v1.CommitRequest\x1a\x17.kite.v1.CommitResponse\"\x03\x90\x02\x02\x12L\n\nWatchHints\x12\x1a.kite.v1.WatchHintsRequest\x1a\x1b.kite.v1.WatchHintsResponse\"\x03\x90\x02\x01\x30\x01\x12G\n\tClaimDuty\x12\x19.kite.v1.ClaimDutyRequest\x1a\x1a.kite.v1.ClaimDutyResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18kite/v1/controller.proto\x12\x07kite.v1\x1a\x15kite/v1/cluster.proto\x1a\x17kite/v1/operation.proto\"y\n\x07\x43laimed\x12!\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x10.kite.v1.Cluster\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x12\x15\n\rlease_seconds\x18\x03 \x01(\x05\x12%\n\toperation\x18\x04 \x01(\x0b\x32\x12.kite.v1.Operation\"~\n\x0c\x43laimRequest\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x0c\n\x04most\x18\x02 \x01(\x05\x12\x15\n\rlease_seconds\x18\x03 \x01(\x05\x12#\n\x08holdings\x18\x05 \x01(\x0b\x32\x11.kite.v1.Holdings\x12\x0e\n\x06number\x18\x06 \x01(\x03J\x04\x08\x04\x10\x05\"\'\n\x08Holdings\x12\x1b\n\x04held\x18\x01 \x03(\x0b\x32\r.kite.v1.Held\"B\n\rClaimResponse\x12!\n\x07\x63laimed\x18\x01 \x03(\x0b\x32\x10.kite.v1.Claimed\x12\x0e\n\x06now_ms\x18\x02 \x01(\x03\")\n\x04Held\x12\x12\n\ncluster_id\x18\x01 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\"R\n\x0cRenewRequest\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x1b\n\x04held\x18\x02 \x03(\x0b\x32\r.kite.v1.Held\x12\x15\n\rlease_seconds\x18\x03 \x01(\x05\"<\n\rRenewResponse\x12\x1b\n\x04held\x18\x01 \x03(\x0b\x32\r.kite.v1.Held\x12\x0e\n\x06now_ms\x18\x02 \x01(\x03\"\x8c\x02\n\rCommitRequest\x12\x0e\n\x06holder\x18\x01 \x01(\t\x12\x12\n\ncluster_id\x18\x02 \x01(\t\x12\r\n\x05\x66\x65nce\x18\x03 \x01(\x03\x12&\n\x06status\x18\x04 \x01(\x0b\x32\x16.kite.v1.ClusterStatus\x12%\n\toperation\x18\x05 \x01(\x0b\x32\x12.kite.v1.Operation\x12\x1e\n\x06\x65vents\x18\x06 \x03(\x0b\x32\x0e.kite.v1.Event\x12\x0f\n\x07release\x18\x08 \x01(\x08\x12\x0c\n\x04gone\x18\t \x01(\x08\x12\x11\n\tcommit_id\x18\n \x01(\t\x12\x11\n\tdue_in_ms\x18\x0b \x01(\x03\x12\x0e\n\x06number\x18\x0c \x01(\x03J\x04\x08\x07\x10\x08\"3\n\x0e\x43ommitResponse\x12!\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x10.kite.v1.Cluster\"#\n\x11WatchHintsRequest\x12\x0e\n\x06holder\x18\x01 \x01(\t\"(\n\x12WatchHintsResponse\x12\x12\n\ncluster_id\x18\x01 \x01(\t\"G\n\x10\x43laimDutyRequest\x12\x0c\n\x04\x64uty\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x15\n\rlease_seconds\x18\x03 \x01(\x05\"3\n\x11\x43laimDutyResponse\x12\x0f\n\x07granted\x18\x01 \x01(\x08\x12\r\n\x05\x66\x65nce\x18\x02 \x01(\x03\x32\xdf\x02\n\x11\x43ontrollerService\x12\x36\n\x05\x43laim\x12\x15.kite.v1.ClaimRequest\x1a\x16.kite.v1.ClaimResponse\x12;\n\x05Renew\x12\x15.kite.v1.RenewRequest\x1a\x16.kite.v1.RenewResponse\"\x03\x90\x02\x02\x12>\n\x06\x43ommit\x12\x16.kite.v1.CommitRequest\x1a\x17.kite.v1.CommitResponse\"\x03\x90\x02\x02\x12L\n\nWatchHints\x12\x1a.kite.v1.WatchHintsRequest\x1a\x1b.kite.v1.WatchHintsResponse\"\x03\x90\x02\x01\x30\x01\x12G\n\tClaimDuty\x12\x19.kite.v1.ClaimDutyRequest\x1a\x1a.kite.v1.ClaimDutyResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,17 +56,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RENEWRESPONSE']._serialized_start=572
   _globals['_RENEWRESPONSE']._serialized_end=632
   _globals['_COMMITREQUEST']._serialized_start=635
-  _globals['_COMMITREQUEST']._serialized_end=887
-  _globals['_COMMITRESPONSE']._serialized_start=889
-  _globals['_COMMITRESPONSE']._serialized_end=940
-  _globals['_WATCHHINTSREQUEST']._serialized_start=942
-  _globals['_WATCHHINTSREQUEST']._serialized_end=977
-  _globals['_WATCHHINTSRESPONSE']._serialized_start=979
-  _globals['_WATCHHINTSRESPONSE']._serialized_end=1019
-  _globals['_CLAIMDUTYREQUEST']._serialized_start=1021
-  _globals['_CLAIMDUTYREQUEST']._serialized_end=1092
-  _globals['_CLAIMDUTYRESPONSE']._serialized_start=1094
-  _globals['_CLAIMDUTYRESPONSE']._serialized_end=1145
-  _globals['_CONTROLLERSERVICE']._serialized_start=1148
-  _globals['_CONTROLLERSERVICE']._serialized_end=1499
+  _globals['_COMMITREQUEST']._serialized_end=903
+  _globals['_COMMITRESPONSE']._serialized_start=905
+  _globals['_COMMITRESPONSE']._serialized_end=956
+  _globals['_WATCHHINTSREQUEST']._serialized_start=958
+  _globals['_WATCHHINTSREQUEST']._serialized_end=993
+  _globals['_WATCHHINTSRESPONSE']._serialized_start=995
+  _globals['_WATCHHINTSRESPONSE']._serialized_end=1035
+  _globals['_CLAIMDUTYREQUEST']._serialized_start=1037
+  _globals['_CLAIMDUTYREQUEST']._serialized_end=1108
+  _globals['_CLAIMDUTYRESPONSE']._serialized_start=1110
+  _globals['_CLAIMDUTYRESPONSE']._serialized_end=1161
+  _globals['_CONTROLLERSERVICE']._serialized_start=1164
+  _globals['_CONTROLLERSERVICE']._serialized_end=1515
 # @@protoc_insertion_point(module_scope)

@@ -221,6 +221,7 @@ class CommitRequest(_message.Message):
     GONE_FIELD_NUMBER: _builtins.int
     COMMIT_ID_FIELD_NUMBER: _builtins.int
     DUE_IN_MS_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
     holder: _builtins.str
     cluster_id: _builtins.str
     fence: _builtins.int
@@ -232,6 +233,10 @@ class CommitRequest(_message.Message):
     """New with every commit, the same when one is repeated: a commit that was taken is not taken twice."""
     due_in_ms: _builtins.int
     """In how many milliseconds the cluster is due again; 0 = now, ten minutes at most."""
+    number: _builtins.int
+    """Grows with every commit under this fence; then one that is carried out late, after a newer one,
+    is refused with LEASE_LOST. 0 = not told.
+    """
     @_builtins.property
     def status(self) -> _cluster_pb2.ClusterStatus: ...
     @_builtins.property
@@ -253,10 +258,11 @@ class CommitRequest(_message.Message):
         gone: _builtins.bool = ...,
         commit_id: _builtins.str = ...,
         due_in_ms: _builtins.int = ...,
+        number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["operation", b"operation", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "commit_id", b"commit_id", "due_in_ms", b"due_in_ms", "events", b"events", "fence", b"fence", "gone", b"gone", "holder", b"holder", "operation", b"operation", "release", b"release", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "commit_id", b"commit_id", "due_in_ms", b"due_in_ms", "events", b"events", "fence", b"fence", "gone", b"gone", "holder", b"holder", "number", b"number", "operation", b"operation", "release", b"release", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

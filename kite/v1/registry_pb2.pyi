@@ -33,6 +33,7 @@ class CreateClusterRequest(_message.Message):
     BODY_HASH_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     milvus_name: _builtins.str
     milvus_type: _builtins.str
@@ -43,6 +44,10 @@ class CreateClusterRequest(_message.Message):
     body_hash: _builtins.str
     """Hash of the canonical body, compared when name or key comes again."""
     request_id: _builtins.str
+    call_id: _builtins.str
+    """New with every call, the same when a channel repeats it: a repeated create never makes a second
+    cluster, though the first was deleted meanwhile.
+    """
     @_builtins.property
     def rules(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.Rule]:
         """Wished whitelist from birth, already canonical."""
@@ -59,10 +64,11 @@ class CreateClusterRequest(_message.Message):
         body_hash: _builtins.str = ...,
         request_id: _builtins.str = ...,
         rules: _abc.Iterable[_cluster_pb2.Rule] | None = ...,
+        call_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_mode", b"address_mode", "body_hash", b"body_hash", "disk_gib", b"disk_gib", "idempotency_key", b"idempotency_key", "milvus_name", b"milvus_name", "milvus_type", b"milvus_type", "request_id", b"request_id", "rules", b"rules", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address_mode", b"address_mode", "body_hash", b"body_hash", "call_id", b"call_id", "disk_gib", b"disk_gib", "idempotency_key", b"idempotency_key", "milvus_name", b"milvus_name", "milvus_type", b"milvus_type", "request_id", b"request_id", "rules", b"rules", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -76,7 +82,7 @@ class CreateClusterResponse(_message.Message):
     OPERATION_FIELD_NUMBER: _builtins.int
     CREATED_FIELD_NUMBER: _builtins.int
     created: _builtins.bool
-    """False when the cluster was there already."""
+    """False when the cluster was there before this very call."""
     @_builtins.property
     def cluster(self) -> _cluster_pb2.Cluster: ...
     @_builtins.property
@@ -203,11 +209,14 @@ class DeleteClusterRequest(_message.Message):
     MILVUS_NAME_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     EXPECTED_REV_FIELD_NUMBER: _builtins.int
+    CALL_ID_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     milvus_name: _builtins.str
     request_id: _builtins.str
     expected_rev: _builtins.int
     """0 = any; else refused with CONFLICT unless equal to the cluster's rev."""
+    call_id: _builtins.str
+    """As in CreateClusterRequest: a repeated delete never ends a newer cluster of that name."""
     def __init__(
         self,
         *,
@@ -215,10 +224,11 @@ class DeleteClusterRequest(_message.Message):
         milvus_name: _builtins.str = ...,
         request_id: _builtins.str = ...,
         expected_rev: _builtins.int = ...,
+        call_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_rev", b"expected_rev", "milvus_name", b"milvus_name", "request_id", b"request_id", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "expected_rev", b"expected_rev", "milvus_name", b"milvus_name", "request_id", b"request_id", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -257,12 +267,15 @@ class SetWhitelistRequest(_message.Message):
     RULES_FIELD_NUMBER: _builtins.int
     EXPECTED_REVISION_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     milvus_name: _builtins.str
     expected_revision: _builtins.int
     """0 = any; else refused with CONFLICT unless equal."""
     origin: _builtins.str
     """Who wishes it, for the story: user (or empty), or whitelist when its loop lets an entry expire."""
+    cluster_id: _builtins.str
+    """Empty = any; else refused with CONFLICT unless the live cluster of that name is this one."""
     @_builtins.property
     def rules(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.Rule]: ...
     def __init__(
@@ -273,10 +286,11 @@ class SetWhitelistRequest(_message.Message):
         rules: _abc.Iterable[_cluster_pb2.Rule] | None = ...,
         expected_revision: _builtins.int = ...,
         origin: _builtins.str = ...,
+        cluster_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_revision", b"expected_revision", "milvus_name", b"milvus_name", "origin", b"origin", "rules", b"rules", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "expected_revision", b"expected_revision", "milvus_name", b"milvus_name", "origin", b"origin", "rules", b"rules", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -13,7 +13,8 @@ from kite import crash, ec2_client
 from kite.buckets import Buckets
 from kite.clock import Clock
 from kite.ec2_failures import meaning
-from kite.errors import CloudThrottled
+from kite.errors import CloudThrottled, KiteError
+from provisioner import guard
 from provisioner.ec2.lean import lean, moment
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Ec2:
 
         Raises:
             KiteError: what EC2's refusal or silence means (kite/ec2_failures.py); the code is in
-                `context["aws-code"]`.
+                `context["aws-code"]`. What the caller's guard raises: nothing was sent.
         """
         self.begin()
         assert self._client is not None
@@ -74,10 +75,16 @@ class Ec2:
         method = getattr(client, ec2_client.method(action))
         loop = asyncio.get_running_loop()
         crash.point("before-", action)
+        check = guard.current()
+
+        def send() -> dict[str, Any]:
+            check()
+            return method(**parameters)  # type: ignore[no-any-return]
+
         try:
-            answer: dict[str, Any] = await loop.run_in_executor(
-                self._pool, lambda: method(**parameters)
-            )
+            answer = await loop.run_in_executor(self._pool, send)
+        except KiteError:
+            raise
         except Exception as failed:
             told = meaning(failed, action)
             if isinstance(told, CloudThrottled):

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import grpc
+
 from kite.errors import (
     AlreadyExists,
     Conflict,
@@ -53,6 +55,7 @@ class World:
     quota: int = 1000
     creates: int = 0
     lost_reply: bool = False
+    calls: dict[str, str] = field(default_factory=dict)
     serial: int = 0
     hang: bool = False
     asked: list[object] = field(default_factory=list)
@@ -124,7 +127,7 @@ class FakeRegistry(registry_pb2_grpc.RegistryServiceServicer):
             return self._again(request, there)
         if sum(user == request.user for user, _ in self.world.clusters) >= self.world.quota:
             raise OverLimit("you have as many as you may")
-        return self._new(request, key)
+        return await self._new(request, key, context)
 
     def _again(self, request, there):
         if not there.spec.wanted:
@@ -132,10 +135,12 @@ class FakeRegistry(registry_pb2_grpc.RegistryServiceServicer):
         if self.world.hashes[there.cluster_id] != request.body_hash:
             raise AlreadyExists("exists with another body")
         return registry_pb2.CreateClusterResponse(
-            cluster=there, operation=self.world.operations[there.operation_id], created=False
+            cluster=there,
+            operation=self.world.operations[there.operation_id],
+            created=self.world.calls[there.cluster_id] == request.call_id,
         )
 
-    def _new(self, request, key):
+    async def _new(self, request, key, context):
         number = self.world.number()
         cluster = cluster_pb2.Cluster(
             cluster_id=f"c{number:016x}",
@@ -183,8 +188,12 @@ class FakeRegistry(registry_pb2_grpc.RegistryServiceServicer):
                 description="asked for",
             )
         ]
+        self.world.calls[cluster.cluster_id] = request.call_id
+        if self.world.lost_reply:
+            self.world.lost_reply = False
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the connection broke")
         return registry_pb2.CreateClusterResponse(
-            cluster=cluster, operation=operation, created=not self.world.lost_reply
+            cluster=cluster, operation=operation, created=True
         )
 
     async def GetCluster(self, request, context):

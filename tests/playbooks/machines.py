@@ -94,7 +94,7 @@ async def install(machine, key="k", **change):
 @contextmanager
 def connected(machine, password):
     client = MilvusClient(
-        f"http://{machine.host.address}:19530", user="root", password=password, timeout=5
+        f"http://{machine.host.address}:19530", user="root", password=password, timeout=30
     )
     try:
         yield client
@@ -111,5 +111,10 @@ def opens(machine, password):
 
 
 def change_password(machine, old, new):
-    with connected(machine, old) as client:
-        client.update_password("root", old, new)
+    """Also when Milvus answers too late: the client asks again then, with the password before."""
+    try:
+        with connected(machine, old) as client:
+            client.update_password("root", old, new)
+    except (MilvusException, RpcError):
+        if not opens(machine, new):
+            raise

@@ -2,11 +2,16 @@
 
 import io
 import lzma
+import select
+import subprocess
+import sys
 import tarfile
 import zipfile
+from pathlib import Path
 
 import kite_node
 import pytest
+from ansible.module_utils import kite_host
 from ansible.module_utils.kite_block import Disk, choose, link_of_volume, tells_no_volumes
 from ansible.module_utils.kite_host import Refused, telling
 from ansible.module_utils.kite_unpack import (
@@ -19,7 +24,37 @@ from kite_seal import difference
 from kite_service import dead
 
 GIB = 1 << 30
+LOCKING = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+import kite_host
+kite_host.LOCK = Path(sys.argv[1])
+with kite_host.one_at_a_time():
+    print("changing", flush=True)
+    sys.stdin.read()
+"""
 ROOT = Disk("nvme0n1", 8 * GIB, "has partitions")
+
+
+def locking(lock):
+    """A run that changes the host until its input ends."""
+    return subprocess.Popen(
+        [sys.executable, "-c", LOCKING, lock, Path(kite_host.__file__).parent],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_two_runs_never_change_one_host_at_the_same_time(tmp_path):
+    lock = tmp_path / "lock"
+    with locking(lock) as first:
+        assert first.stdout.readline() == "changing\n"
+        with locking(lock) as second:
+            assert select.select([second.stdout], [], [], 2)[0] == []
+            first.kill()  # the lock dies with its process
+            assert second.stdout.readline() == "changing\n"
 
 
 @pytest.mark.parametrize(

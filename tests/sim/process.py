@@ -16,6 +16,7 @@ from kite.errors import Unavailable
 from kite.rpc.sweep_book import SweepBook
 from kite.sweep import Mode, Policy
 from kite.sweeping import Sweeper
+from provisioner import guard
 from provisioner.ec2 import network
 from provisioner.ec2.finding import SiteFinder
 from provisioner.facts import Answer, Machine, Reach
@@ -146,6 +147,7 @@ class Door:
             self.cloud.sender = self.wire.sender.name, self.wire.given_up
             return self.cloud.do(action, parameters)
 
+        guard.current()()
         return dict(await self.wire.ask(action, act, CLOUD))
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from kite.errors import CloudRefused, CloudThrottled, DeadlinePassed, LeaseLost, NoCapacity
+from provisioner import guard
 from provisioner.cluster import decide
-from provisioner.facts import Done, Facts, InstanceFact, Launched, Machine
+from provisioner.facts import Done, Facts, Grouped, InstanceFact, Launched, Machine
 from provisioner.limits import Limits
 from provisioner.plan import Allocate, EnsureGroups, Launch, Terminate
 from provisioner.record import Address, Record, Spec
@@ -18,7 +19,7 @@ from provisioner.status import CLOUD_ANSWERS
 from provisioner.turn import Turn
 from tests.sim.virtual import VirtualClock
 from tests.store.world import HandClock
-from tests.unit.provisioner.shapes import NOW, SITE, facts, intent, node, record
+from tests.unit.provisioner.shapes import GROUPS, NOW, SITE, facts, intent, node, record
 
 
 @dataclass
@@ -111,6 +112,42 @@ async def test_a_lease_about_to_end_stops_the_hands():
     with pytest.raises(LeaseLost):
         await turn(world, registry, until=now + 9).take(claim(record(node())))
     assert world.acted == []
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_a_lease_that_ends_on_the_way_to_ec2_stops_what_was_not_sent(alone):
+    """Held back by request limits until the margin is gone, as `Ec2.call` finds out at last."""
+    left = [100.0]
+
+    class Slow(World):
+        async def act(self, record, action):
+            if isinstance(action, EnsureGroups) and not alone:
+                self.acted.append(action)
+                return Grouped(GROUPS)
+            left[0] = 5.0
+            try:
+                guard.current()()
+            except LeaseLost as lost:
+                return lost
+            return await super().act(record, action)
+
+    bare = record(node(), groups=(), address=Address(), address_intended=False)
+    cluster = record(node()) if alone else bare
+    world, registry = Slow(facts()), Registry()
+    one = replace(
+        turn(world, registry), until=lambda _: asyncio.get_running_loop().time() + left[0]
+    )
+    if alone:
+        with pytest.raises(LeaseLost):
+            await one.take(claim(cluster))
+        assert (world.acted, len(registry.writes)) == ([], 1)
+    else:
+        turned = await one.take(claim(cluster))
+        assert [type(action) for action in world.acted] == [EnsureGroups]
+        assert turned.claim.record.groups == GROUPS
+        told = turned.claim.record.condition(CLOUD_ANSWERS)
+        assert told is None or told.ok
+    assert guard.current()() is None
 
 
 async def test_a_lost_lease_stops_the_hands():

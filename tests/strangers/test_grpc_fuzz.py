@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kite.v1 import registry_pb2, registry_pb2_grpc
+from localcloud.strict.inproc import client
 from tests.strangers.reflected import Method, messages, methods
 from tests.worlds.joined import Joined, joined
 from tests.worlds.services import serving
@@ -179,6 +180,27 @@ def test_calls_that_go_away(services, channels, name):
         with suppress(grpc.RpcError, grpc.FutureCancelledError):
             one.result(timeout=10)
     assert is_serving(channels[name])
+
+
+def test_the_provisioner_with_ec2(tmp_path, one_ec2):
+    """Beyond the first refusal: EC2 answers what a sweep, a survey and offers ask."""
+    api, _ = one_ec2
+    api.reset()
+    plain = client(api.internal_endpoint)
+    site = {
+        "KITE_REGION": "us-east-1",
+        "KITE_PROVISIONER_IMAGE_ID": plain.describe_images()["Images"][0]["ImageId"],
+        "KITE_PROVISIONER_SUBNETS": plain.describe_subnets()["Subnets"][0]["SubnetId"],
+    }
+    with serving(tmp_path, api.endpoint, **site) as found:
+        with grpc.insecure_channel(found.targets["provisioner"]) as channel:
+            for method in methods(found.targets["provisioner"]):
+                sent = partial(check, channel, method)
+                often(sent, messages(method.request).map(_raw))
+            assert is_serving(channel)
+        assert DEFECT not in found.log.read_text()
+    asked = {one.action for one in api.calls.all()}
+    assert {"DescribeInstances", "DescribeVolumes", "DescribeInstanceTypeOfferings"} <= asked
 
 
 async def test_the_whitelist_service_with_ec2_and_a_cluster(tmp_path, one_ec2, monkeypatch, capfd):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import threading
 from dataclasses import replace
 
 import pytest
 
-from kite.errors import CloudRefused, KiteError, Unavailable
+from kite.errors import CloudRefused, KiteError, LeaseLost, Unavailable
 from localcloud.strict.faults import Fault, Kind
 from localcloud.strict.knobs import Knobs
+from provisioner import guard
 from provisioner.ec2 import network
 from provisioner.ec2.act import Hands
 from provisioner.ec2.finding import SiteFinder
@@ -50,6 +52,22 @@ def launch(strict_ec2, ground):
         decided_at_ms=0,
     )
     return Launch(0, 1, Role.MASTER, intent)
+
+
+async def test_no_call_is_sent_that_its_guard_holds_back(strict_ec2, ec2, hands, launch):
+    """Asked in the thread that sends, after every wait on the way."""
+    asked = []
+
+    def over():
+        asked.append(threading.current_thread())
+        raise LeaseLost("over")
+
+    with guard.guarded(over), pytest.raises(LeaseLost):
+        await hands.launch(RECORD, launch)
+    assert [one.name.startswith("ec2") for one in asked] == [True]
+    assert machines(strict_ec2) == []
+    await hands.launch(RECORD, launch)
+    assert len(machines(strict_ec2)) == 1
 
 
 def machines(strict):

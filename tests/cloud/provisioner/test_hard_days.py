@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kite.v1 import cluster_pb2
+from kite.v1 import cluster_pb2, controller_pb2
+from kite.v1.controller_pb2_grpc import ControllerServiceStub
 from localcloud.strict.faults import Kind
 from provisioner import loop
 from provisioner.ec2 import client as ec2_client
@@ -41,19 +42,58 @@ async def test_a_launch_answered_too_late_is_one_machine(house, monkeypatch):
     fault(house, Kind.DELAY_REPLY, "RunInstances", seconds=1.5)
     await house.create()
     await house.until("RUNNING")
-    assert house.writes().count("RunInstances") >= 2  # asked again, under the same token
+    [(_, _, met)] = house.strict.api.faults.all()
+    assert met == 1  # and then asked again under the same token, or found by it
     assert len(house.machines()) == 1
     await leaves_nothing(house)
 
 
 @pytest.mark.parametrize("tuned", [{"provisioner_unseen_seconds": 1}])
-async def test_a_mismatched_token_fails_with_its_reason_and_leaves_nothing(house):
+async def test_a_token_that_stands_for_another_launch_is_told_and_leaves_nothing(house):
     """Cannot be of our own making: what a token stands for is frozen before its first use."""
     fault(house, Kind.ERROR, "RunInstances", code="IdempotentParameterMismatch", times=0)
     await house.create()
-    failed = await house.until("FAILED")
-    assert failed.status.reason == "LAUNCH_PARAMETERS_CHANGED"
-    assert house.machines() == []
+    await house.eventually(lambda: house.writes().count("RunInstances") >= 3)
+    [node] = (await house.get()).status.nodes
+    assert (node.attempt, node.reason) == (1, "LAUNCH_PARAMETERS_CHANGED")
+    await leaves_nothing(house)
+
+
+async def restored(house):
+    """The registry has again what it knew of the cluster before its launch."""
+    stub = ControllerServiceStub(house.channel("registry"))
+    request = controller_pb2.ClaimRequest(holder="the-past", most=1, lease_seconds=30)
+    while not (claimed := (await stub.Claim(request)).claimed):
+        pass
+    status = claimed[0].cluster.status
+    status.state = cluster_pb2.CLUSTER_STATE_STARTING
+    del status.nodes[:]
+    await stub.Commit(
+        controller_pb2.CommitRequest(
+            holder="the-past",
+            cluster_id=claimed[0].cluster.cluster_id,
+            fence=claimed[0].fence,
+            status=status,
+            release=True,
+        )
+    )
+
+
+@pytest.mark.parametrize("changed", [{}, {"provisioner_root_gib": 30}])
+async def test_a_machine_that_an_old_copy_of_the_registry_does_not_know_is_taken_over(
+    house, changed
+):
+    """Whether or not it would be launched in the same way now: it holds somebody's data."""
+    await house.create()
+    await house.until("RUNNING")
+    [machine] = house.machines()
+    await house.halt()
+    await restored(house)
+    house.settings = house.settings.model_copy(update=changed)
+    house.run()
+    again = await house.until("RUNNING")
+    assert [node.instance_id for node in again.status.nodes] == [machine["InstanceId"]]
+    assert "TerminateInstances" not in house.writes()
     await leaves_nothing(house)
 
 

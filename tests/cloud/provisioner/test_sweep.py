@@ -17,7 +17,6 @@ from kite.v1 import operation_pb2
 from localcloud.strict.faults import Fault
 from localcloud.strict.faults import Kind as FaultKind
 from provisioner import app as provisioner_app
-from provisioner.ec2 import pages
 from provisioner.sweep.cloud import SweepCloud
 from provisioner.tokens import token
 
@@ -381,31 +380,6 @@ async def test_the_loop_runs_beside_the_service(house, monkeypatch):
     await house.eventually(lambda: len(turns) > 2)
     task.cancel()
     assert set(turns) == {60}
-
-
-class Paged:
-    """EC2's door, with answers in `pages`; 0 = pages without end."""
-
-    def __init__(self, ec2, pages):
-        self.ec2, self.pages, self.asked = ec2, pages, 0
-
-    async def call(self, action, parameters, **more):
-        kept = {k: v for k, v in parameters.items() if k != "NextToken"}
-        answer = await self.ec2.call(action, kept, **more)
-        if action != "DescribeInstances":
-            return answer
-        self.asked += 1
-        assert ("NextToken" in parameters) is (self.asked > 1)
-        return answer | {"NextToken": "" if self.asked == self.pages else "more"}
-
-
-async def test_a_look_is_read_to_the_last_page(house, monkeypatch):
-    launch(house, "cany")
-    assert len((await SweepCloud(Paged(house.provisioner.ec2, 1), "test").look()).things) == 1
-    assert len((await SweepCloud(Paged(house.provisioner.ec2, 3), "test").look()).things) == 3
-    monkeypatch.setattr(pages, "MOST_PAGES", 3)
-    with pytest.raises(Unavailable):
-        await SweepCloud(Paged(house.provisioner.ec2, 0), "test").look()
 
 
 async def test_groups_are_not_ours_to_remove(house):

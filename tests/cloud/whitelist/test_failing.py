@@ -132,6 +132,19 @@ async def test_a_newer_wish_is_not_undone_by_a_failure(world, group):
     assert wished(world) == [f"{D}/32"]
 
 
+async def test_the_list_of_a_later_cluster_of_that_name_is_not_taken_back(world, group):
+    await world.set(A)
+    world.fault(Kind.ERROR, GRANT, code="UnauthorizedOperation", times=1)
+
+    def between_wish_and_undo():
+        world.registry.before_set = lambda: world.registry.reborn(CLUSTER, "cbbbbbbbbbbbbbbbb")
+
+    world.registry.before_set = between_wish_and_undo
+    await failing(world, B)
+    [later] = world.registry.clusters.values()
+    assert (later.cluster_id, list(later.whitelist.rules)) == ("cbbbbbbbbbbbbbbbb", [])
+
+
 async def test_a_repair_that_fails_leaves_the_wish(world, group):
     """The same list again, with a rule missing in EC2: there is nothing to take back."""
     await world.set(A)

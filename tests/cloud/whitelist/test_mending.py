@@ -114,6 +114,18 @@ async def test_an_expiry_that_races_a_user_waits(world, group):
     assert set(world.in_force(group)) == {("198.18.88.77/32", 19530)}
 
 
+async def test_an_expiry_does_not_meet_a_later_cluster_of_that_name(world, group):
+    world.registry.wish(
+        CLUSTER,
+        cluster_pb2.Rule(source_ip=A, port_type=1, expires_at_ms=1),
+        cluster_pb2.Rule(source_ip=B, port_type=1),
+    )
+    world.registry.before_set = lambda: world.registry.reborn(CLUSTER, "cbbbbbbbbbbbbbbbb")
+    await world.app.mender.turn()
+    [later] = world.registry.clusters.values()
+    assert (later.cluster_id, list(later.whitelist.rules)) == ("cbbbbbbbbbbbbbbbb", [])
+
+
 async def test_a_wish_that_was_stored_and_never_applied_is_applied(world, group):
     world.registry.wish(CLUSTER, cluster_pb2.Rule(source_ip=B, port_type=1))
     await world.app.mender.turn()

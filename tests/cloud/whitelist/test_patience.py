@@ -124,6 +124,29 @@ async def test_a_change_that_is_being_undone_is_not_answered_as_being_applied(
     assert wished(world) == [f"{A}/32"]
 
 
+async def test_who_sent_the_same_list_is_not_told_of_success_when_it_is_taken_back(world, group):
+    """The first is refused; the second gets it in force before the first has taken it back."""
+    await world.set(A)
+    world.fault(Kind.ERROR, GRANT, code="UnauthorizedOperation", times=1)
+    world.fault(Kind.DELAY, GRANT, seconds=0.3, times=1)
+    followed, second_is_in_force = asyncio.Event(), asyncio.Event()
+    world.registry.after_get = followed.set
+    first = asyncio.create_task(world.set(B))
+    await followed.wait()
+    world.registry.before_set = second_is_in_force.wait
+    second = asyncio.create_task(world.set(B))
+    while set(world.in_force(group)) != at(B):  # noqa: ASYNC110 - EC2 tells no event
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.3)
+    second_is_in_force.set()
+    with pytest.raises(errors.CloudRefused):
+        await first
+    with pytest.raises(errors.Conflict, match="somebody changed it"):
+        await second
+    assert wished(world) == [f"{A}/32"]
+    assert set(world.in_force(group)) == at(A)
+
+
 # -- reading -----------------------------------------------------------------------------------
 
 

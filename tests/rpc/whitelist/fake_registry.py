@@ -53,6 +53,12 @@ class FakeRegistry(
     def unwant(self, cluster_id: str) -> None:
         self.clusters[cluster_id].spec.wanted = False
 
+    def reborn(self, cluster_id: str, successor: str) -> None:
+        """The cluster went and another has its name, whose list is at the very same revision."""
+        gone = self.clusters.pop(cluster_id)
+        self.add(successor, user=gone.user, name=gone.milvus_name)
+        self.clusters[successor].whitelist.revision = gone.whitelist.revision
+
     def wish(self, cluster_id: str, *rules: cluster_pb2.Rule) -> None:
         whitelist = self.clusters[cluster_id].whitelist
         whitelist.CopyFrom(cluster_pb2.Whitelist(rules=rules, revision=whitelist.revision + 1))
@@ -64,6 +70,12 @@ class FakeRegistry(
         self.calls.append(method)
         if self.fail.get(method):
             raise self.fail[method].pop(0)
+
+    def _named(self, request: Any) -> cluster_pb2.Cluster:
+        for cluster in self.clusters.values():
+            if (request.user, request.milvus_name) == (cluster.user, cluster.milvus_name):
+                return cluster
+        raise NotFound("no such cluster", reason="WHATEVER")
 
     def _find(self, request: Any) -> cluster_pb2.Cluster:
         for cluster in self.clusters.values():
@@ -99,8 +111,11 @@ class FakeRegistry(
         self._enter("SetWhitelist")
         if self.before_set:
             hook, self.before_set = self.before_set, None
-            hook()
-        cluster = self._find(request)
+            if (waits := hook()) is not None:
+                await waits
+        cluster = self._named(request)
+        if request.cluster_id not in ("", cluster.cluster_id):
+            raise Conflict("another cluster has that name by now")
         if request.expected_revision not in (0, cluster.whitelist.revision):
             raise Conflict("changed meanwhile", reason="REVISION_MISMATCH")
         self.wish(cluster.cluster_id, *request.rules)

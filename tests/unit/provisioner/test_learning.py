@@ -19,6 +19,7 @@ from provisioner.facts import (
 )
 from provisioner.launch_refusals import USER_DATA_CHANGED
 from provisioner.learn import cloud_silent, learned
+from provisioner.node import OTHER_LAUNCH
 from provisioner.plan import (
     Allocate,
     Associate,
@@ -191,7 +192,6 @@ def test_capacity_refused_for_a_node_without_intent():
 @pytest.mark.parametrize(("code", "reason"), [
     ("VcpuLimitExceeded", "QUOTA_EXCEEDED"),
     ("UnauthorizedOperation", "CLOUD_PERMISSION"),
-    ("IdempotentParameterMismatch", "LAUNCH_PARAMETERS_CHANGED"),
     ("InvalidParameterValue", "CLOUD_REFUSED"),
 ])  # fmt: skip
 def test_a_refusal_for_good_fails_and_still_looks_for_a_machine(code, reason):
@@ -295,10 +295,24 @@ def test_the_cloud_answers_again():
     assert ADDRESS.public_ip
 
 
-def test_a_token_used_before_we_knew_is_looked_for_even_at_the_first_try():
-    fresh = Launch(0, 1, Role.MASTER, intent(), fresh=True)
-    n = only(learn(record(ASKED), fresh, refusal("IdempotentParameterMismatch")))
-    assert (n.state, n.retiring, n.intent) == (S.FAILED, True, intent())
+@pytest.mark.parametrize("first", [True, False])
+def test_a_token_that_stands_for_another_launch_ends_nothing(first):
+    again = Launch(0, 1, Role.MASTER, intent(), fresh=first)
+    n = only(learn(record(ASKED), again, refusal("IdempotentParameterMismatch")))
+    assert (n.state, n.retiring, n.intent) == (S.STARTING, False, intent())
+    assert (n.reason, n.launches_ms) == (OTHER_LAUNCH, ())
+
+
+@pytest.mark.parametrize("code", ["UnauthorizedOperation", "InsufficientInstanceCapacity"])
+def test_no_other_refusal_ends_what_such_a_token_stands_for(code):
+    used = replace(ASKED, reason=OTHER_LAUNCH)
+    assert only(learn(record(used), LAUNCH, refusal(code))) == used
+
+
+def test_such_a_token_is_over_with_its_machine():
+    used = replace(ASKED, reason=OTHER_LAUNCH)
+    n = only(learn(record(used), LAUNCH, refusal("IdempotentInstanceTerminated")))
+    assert (n.retiring, n.reason) == (True, "INSTANCE_LOST")
 
 
 def test_a_first_try_refused_for_good_leaves_nothing_to_look_for():

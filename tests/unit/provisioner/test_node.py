@@ -32,7 +32,7 @@ def test_every_step_says_why(life, saw, late):
 def test_a_machine_that_ran_is_never_ended_by_us(saw, late):
     found = step(Life.RUNNING, saw, late=late)
     assert found.do is not Do.TERMINATE
-    if saw not in {Saw.ENDING, Saw.ENDED, Saw.NOTHING, Saw.REFUSED, Saw.ASKED}:
+    if saw not in {Saw.ENDING, Saw.ENDED, Saw.NOTHING, Saw.REFUSED, Saw.ASKED, Saw.USED}:
         assert found.to is Life.RUNNING
 
 
@@ -51,14 +51,22 @@ def test_a_next_machine_follows_only_when_the_last_is_gone(life, saw):
 
 @pytest.mark.parametrize(("life", "saw"), EVERY)
 def test_launching_happens_only_without_a_machine(life, saw):
-    if step(life, saw).do in {Do.RESERVE, Do.LAUNCH}:
-        assert life in GROWING
-        assert saw in {Saw.NOTHING, Saw.REFUSED, Saw.ASKED}
+    for late in (False, True):
+        if step(life, saw, late=late).do in {Do.RESERVE, Do.LAUNCH}:
+            assert life in GROWING
+            assert saw in {Saw.NOTHING, Saw.REFUSED, Saw.ASKED, Saw.USED}
 
 
 @pytest.mark.parametrize("life", GROWING)
 def test_a_launch_of_unknown_outcome_is_repeated_however_late(life):
     assert step(life, Saw.ASKED, late=True).do is Do.LAUNCH
+
+
+@pytest.mark.parametrize("life", GROWING)
+@pytest.mark.parametrize("late", [False, True])
+def test_no_other_machine_follows_one_that_only_ec2_knows_of(life, late):
+    found = step(life, Saw.USED, late=late)
+    assert (found.to, found.do) == (Life.STARTING, Do.LAUNCH if late else Do.NOTHING)
 
 
 @pytest.mark.parametrize("life", GROWING)
@@ -89,7 +97,11 @@ def test_every_growing_wait_ends_somewhere_or_begins_anew():
     for life in GROWING:
         waits = {saw for saw, found in TABLE[life].items() if found.wait}
         assert waits - set(OVERDUE) == {Saw.UNSEEN, Saw.ENDING}
-    assert {saw for saw, found in OVERDUE.items() if found.anew} == {Saw.NOTHING, Saw.ASKED}
+    assert {saw for saw, found in OVERDUE.items() if found.anew} == {
+        Saw.NOTHING,
+        Saw.ASKED,
+        Saw.USED,
+    }
 
 
 @pytest.mark.parametrize("life", [*GROWING, Life.FAILED, Life.REPLACING, Life.LEAVING])

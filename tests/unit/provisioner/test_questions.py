@@ -2,6 +2,7 @@
 
 import pytest
 
+from provisioner.node import OTHER_LAUNCH
 from provisioner.questions import Questions, questions
 from provisioner.record import Address, AddressMode, NodeState, Spec
 from tests.unit.provisioner.shapes import (
@@ -27,6 +28,10 @@ AT = ADDRESS.public_ip
     (record(), Questions()),
     (record(node()), Questions(hash_tokens=HASHES)),
     (record(node(intent=intent())), Questions(hash_tokens=HASHES)),
+    (
+        record(node(intent=intent(), reason=OTHER_LAUNCH)),
+        Questions(tokens=(TOKEN,), hash_tokens=HASHES),
+    ),
     (record(launched()), Questions(ids=(ID,), ssh={TOKEN: AT}, installs=(TOKEN,))),
     (record(launched(S.LOADING)), Questions(ids=(ID,), installs=(TOKEN,))),
     (

@@ -4,7 +4,7 @@ import pytest
 
 from provisioner import sight
 from provisioner.facts import Answer, InstallFact, Machine, Reach
-from provisioner.node import Life, Saw
+from provisioner.node import OTHER_LAUNCH, Life, Saw
 from provisioner.record import Address, AddressMode, NodeState, Role, Spec
 from tests.unit.provisioner.shapes import (
     ADDRESS,
@@ -46,6 +46,7 @@ def test_life(n, wanted, life):
     (node(), Saw.NOTHING),
     (node(S.FAILED, instance_id="i-1"), Saw.NOTHING),
     (node(intent=intent()), Saw.ASKED),
+    (node(intent=intent(), reason=OTHER_LAUNCH), Saw.USED),
     (node(intent=intent(client_token="")), Saw.REFUSED),
     (node(intent=intent(), reason=sight.GROUP_MISSING), Saw.ASKED),
     (node(intent=intent(security_group_ids=("sg-9",)), reason=sight.GROUP_MISSING), Saw.ENDED),

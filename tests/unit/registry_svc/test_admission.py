@@ -174,3 +174,17 @@ def test_only_an_unwanted_cluster_goes():
     with pytest.raises(WrongState) as caught:
         admission.check_gone(wanted=True, cluster_id="x")
     assert caught.value.reason == "CLUSTER_WANTED"
+
+
+def test_an_id_of_a_call_fits_into_a_record():
+    admission.check_call("x" * admission.CALL_LENGTH)
+    with pytest.raises(InvalidRequest, match="at most 64") as caught:
+        admission.check_call("x" * (admission.CALL_LENGTH + 1))
+    assert caught.value.field == "/call_id"
+
+
+@pytest.mark.parametrize("expected", ["", "c-one"])
+def test_what_was_meant_for_another_cluster_of_the_name(expected):
+    admission.check_same_cluster(expected, "c-one", "x")
+    with pytest.raises(Conflict, match="x is another cluster by now"):
+        admission.check_same_cluster("c-two", "c-one", "x")

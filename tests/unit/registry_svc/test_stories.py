@@ -53,6 +53,13 @@ def test_a_loop_changes_only_its_own_part(present, wished):
     assert new.ended_at_ms == ((wished.ended_at_ms or 99) if over else present.ended_at_ms)
 
 
+@pytest.mark.parametrize(("wished", "ended"), [(50, 50), (0, 99)])
+def test_a_loop_ends_an_operation_at_its_time_or_now(wished, ended):
+    running = ops.Operation(operation_id="op", state=ops.OPERATION_STATE_RUNNING)
+    over = ops.Operation(state=ops.OPERATION_STATE_FAILED, ended_at_ms=wished)
+    assert stories.progressed(running, over, now_ms=99).ended_at_ms == ended
+
+
 @pytest.mark.parametrize(("given_progress", "kept"), [(-5, 0), (0, 0), (50, 50), (101, 100)])
 def test_progress_is_a_percentage(given_progress, kept):
     present = ops.Operation(operation_id="op", state=ops.OPERATION_STATE_RUNNING)
