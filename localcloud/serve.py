@@ -79,11 +79,12 @@ def serve(wanted: Wanted) -> None:
             survey.look(ground, state, wanted.port, wanted.packages)
         ):
             raise Unfit(sentences)
+        stack.callback(stop.settle)
         lower = root.ensure(root.recipe(wanted.packages), root.cache(), say)
         wheel = artifact.ensure(root.cache(), say)
         unpacked = tree.ensure(wheel, say)
         # An exception in the start of a tool would leave it running behind our cleaning.
-        stop.raises = False
+        stop.settle()
         fleet, line = _raise(stack, wanted, lower, wheel, unpacked)
         if stop.event.is_set():
             raise Stopped
@@ -164,6 +165,10 @@ class Stop:
 
     event: threading.Event
     raises: bool = True
+
+    def settle(self) -> None:
+        """From here on a signal disturbs nothing."""
+        self.raises = False
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from provisioner.backoff import pace
 from provisioner.facts import Facts, Lack, Machine
 from provisioner.launching import launch, reserved, untried
 from provisioner.limits import Limits, Wait
-from provisioner.node import Do, Life, Saw, Step, step
+from provisioner.node import Do, Life, Saw, Step, spared, step
 from provisioner.plan import (
     Action,
     Allocate,
@@ -37,6 +37,7 @@ from provisioner.sight import (
 )
 
 NO_ADDRESS = Step(Life.FAILED, Do.FORGET, "EC2 had no elastic address to give")
+_ON_THE_WAY = frozenset({Life.STARTING, Life.LOADING})
 _GROWING = frozenset({Life.STARTING, Life.LOADING, Life.REPLACING})
 _STANDING = frozenset({Life.STARTING, Life.LOADING, Life.RUNNING})
 _RECOVERABLE = frozenset({"CLOUD_PERMISSION", BAD_SETTING})
@@ -67,7 +68,8 @@ def _adopted(node: Node, facts: Facts) -> Node:
     known = facts.instances.get(node.instance_id) or facts.launched.get(node.token)
     if known is None or (not node.instance_id and node.state is NodeState.GONE):
         return node
-    node = nodes.refreshed(node, known)
+    taken_over = node.taken_over or (not node.instance_id and nodes.is_older(node, known))
+    node = replace(nodes.refreshed(node, known), taken_over=taken_over)
     install = facts.installs.get(node.token)
     if install is not None and node.install_step != INSTALLED:
         node = replace(node, install_step=INSTALLED if install.ok else install.step)
@@ -183,6 +185,8 @@ def _step(record: Record, node: Node, here: Life, word: Saw, facts: Facts, now: 
         return replace(NO_ADDRESS, reason=node.reason)
     if is_late and not (word is Saw.REFUSED and untried(record, node, facts)):
         found = step(here, word, late=True)
+    if node.taken_over and here in _ON_THE_WAY:
+        found = spared(here, word, found)
     if word is Saw.REFUSED and found.to is Life.FAILED and node.reason == PLACE_MISSING:
         why = "EC2 does not know the image or the subnet that launches name"
         return replace(found, why=why, reason=PLACE_MISSING)
@@ -196,9 +200,12 @@ def _without_address(record: Record, node: Node) -> bool:
 
 def _lacking(node: Node, here: Life, lack: Lack, now: int) -> Step:
     """Nothing can be launched until somebody puts it right."""
-    waits = Step(Life.STARTING, Do.NOTHING, lack.description, Wait.SETTING, lack.reason)
+    reason = lack.reason if lack.reason in _RECOVERABLE else BAD_SETTING
+    # One wait, in the words it began with: EC2 may have others at each look.
+    why = node.why if node.reason == reason and node.deadline_ms else lack.description
+    waits = Step(Life.STARTING, Do.NOTHING, why, Wait.SETTING, reason)
     if nodes.late(node, here, waits, now):
-        return Step(Life.FAILED, Do.FORGET, lack.description, reason=lack.reason)
+        return Step(Life.FAILED, Do.FORGET, why, reason=reason)
     return waits
 
 

@@ -7,7 +7,15 @@ from dataclasses import replace
 
 from kite.errors import CloudThrottled, KiteError, NoCapacity
 from provisioner import nodes
-from provisioner.facts import Allocated, Associated, Dropped, Grouped, Launched, Outcome
+from provisioner.facts import (
+    Allocated,
+    Associated,
+    Dropped,
+    Grouped,
+    InstanceFact,
+    Launched,
+    Outcome,
+)
 from provisioner.launch_refusals import after_refusal, for_good, group_missing
 from provisioner.limits import Limits, Wait
 from provisioner.plan import (
@@ -46,18 +54,28 @@ def learned(record: Record, results: Results, limits: Limits, now: int) -> Recor
 def _came(record: Record, action: Action, outcome: Outcome, now: int) -> Record:
     match outcome:
         case Allocated(address):
-            record = with_condition(record, ADDRESS_ASKED, ok=True, now=now)
+            record = with_condition(_address_came(record), ADDRESS_ASKED, ok=True, now=now)
             return replace(record, address=Address(address.allocation_id, address.public_ip))
         case Grouped(groups):
             return replace(record, groups=groups)
         case Launched(instance):
-            return _launched(record, action, instance.instance_id, now)
+            return _launched(record, action, instance, now)
         case Associated(association_id):
             return replace(record, address=replace(record.address, association_id=association_id))
         case Dropped():
             return _dropped(record, action, outcome, now)
         case _:
             return _done(record, action, now)
+
+
+def _address_came(record: Record) -> Record:
+    """The wait for machines begins after that for the address: each has its own ten minutes."""
+
+    def one(node: Node) -> Node:
+        waited = node.reason == NO_CAPACITY and not node.instance_id and node.intent is None
+        return replace(node, reason="", deadline_ms=0) if waited else node
+
+    return replace(record, nodes=tuple(one(node) for node in record.nodes))
 
 
 def _done(record: Record, action: Action, now: int) -> Record:
@@ -83,11 +101,12 @@ def _dropped(record: Record, action: Action, dropped: Dropped, now: int) -> Reco
     return record
 
 
-def _launched(record: Record, action: Action, instance_id: str, now: int) -> Record:
+def _launched(record: Record, action: Action, instance: InstanceFact, now: int) -> Record:
     def taught(node: Node) -> Node:
         return replace(
             node,
-            instance_id=instance_id,
+            instance_id=instance.instance_id,
+            taken_over=nodes.is_older(node, instance),
             launched_at_ms=now,
             launches_ms=(*nodes.recent(node, now), now),
         )
@@ -197,11 +216,11 @@ def _not_yet(error: KiteError) -> bool:
 
 
 def _no_address(record: Record, action: Associate, error: KiteError, now: int) -> Record:
-    """A machine that can never have the address is of no use."""
+    """A machine that can never have the address is of no use, unless it may hold data."""
 
     def one(node: Node) -> Node:
         growing = node.state in {NodeState.STARTING, NodeState.LOADING}
-        if node.instance_id != action.instance_id or not growing:
+        if node.instance_id != action.instance_id or not growing or node.taken_over:
             return node
         return nodes.failed(node, error.description, error.reason, now, machine=True)
 

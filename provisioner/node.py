@@ -243,3 +243,20 @@ def step(now: Life, saw: Saw, *, late: bool = False) -> Step:
     if now in _GROWING:
         return found
     return Step(found.to, Do.TERMINATE, "ending the machine once more", Wait.ENDING)
+
+
+def spared(now: Life, saw: Saw, found: Step) -> Step:
+    """The step in the place of `found` where the machine may hold data its record knows not of.
+
+    What would end a machine that never ran is told as the reason instead, and waited on. Its own
+    end is that of a machine that ran.
+    """
+    if saw in {Saw.ENDING, Saw.ENDED}:
+        return TABLE[Life.RUNNING][saw]
+    if found.do not in {Do.TERMINATE, Do.RENEW}:
+        return found
+    stay = TABLE[now][saw]
+    reason = TABLE[Life.RUNNING][saw].reason if saw is Saw.UNSEEN else found.reason
+    to = now if stay.to is Life.FAILED else stay.to
+    do = Do.NOTHING if stay.do is Do.TERMINATE else stay.do
+    return replace(stay, to=to, do=do, reason=reason)

@@ -61,6 +61,17 @@ def failed(node: Node, why: str, reason: str, now: int, *, machine: bool) -> Nod
     )
 
 
+def is_older(node: Node, instance: InstanceFact) -> bool:
+    """Whether the machine found for this node is older than the record that asks for it.
+
+    By an hour at least, because the clocks of EC2 and of the registry may differ.
+    """
+    if node.reason == OTHER_LAUNCH:
+        return True
+    asked = node.intent.decided_at_ms if node.intent else 0
+    return 0 < instance.launched_at_ms < asked - HOUR_MS
+
+
 def why_after(node: Node, here: Life, step: Step) -> str:
     """The sentence kept on the node: a cause is carried along while its machine is removed."""
     if step.to not in _KEEPS_CAUSE or here not in _KEEPS_CAUSE:

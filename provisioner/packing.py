@@ -128,6 +128,7 @@ def _unpack_node(node: pb.Node) -> Node:
         retiring=node.retiring,
         install_step=node.install_step,
         refused=tuple(Offer(o.instance_type, o.subnet_id) for o in node.refused),
+        taken_over=node.taken_over,
     )
 
 
@@ -211,6 +212,7 @@ def _pack_node(node: Node) -> pb.Node:
         refused=[
             pb.Offer(instance_type=o.instance_type, subnet_id=o.subnet_id) for o in node.refused
         ],
+        taken_over=node.taken_over,
     )
 
 

@@ -99,7 +99,8 @@ class Intent:
 class Node:
     """A place in the cluster that wants a machine. Times are epoch milliseconds, 0 = none.
 
-    `refused`: offers that EC2 had no capacity for in this wait for a machine.
+    `refused`: offers that EC2 had no capacity for in this wait for a machine. `taken_over`: the
+    machine is older than this record knows, and may hold data.
     """
 
     slot: int
@@ -121,6 +122,7 @@ class Node:
     retiring: bool = False
     install_step: str = ""
     refused: tuple[Offer, ...] = ()
+    taken_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

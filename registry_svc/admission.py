@@ -72,7 +72,6 @@ def admit(wish: Wish, catalogue: plans.Catalogue) -> plans.Plan:
         raise InvalidRequest(
             f"body_hash must be at most {HASH_LENGTH} characters", field="/body_hash"
         )
-    check_call(wish.call_id)
     plan = plans.find(catalogue, wish.milvus_type)
     if not plan.min_disk_gib <= wish.disk_gib <= plan.max_disk_gib:
         raise InvalidRequest(

@@ -166,7 +166,7 @@ class Claims:
             changed_at_ms=now,
             operations=(operation,) if operation.operation_id else (),
             commit_id=commit.commit_id,
-            commit_number=commit.number,
+            commit_number=max(commit.number, record.commit_number),
         )
         return stories.told(new, events, now_ms=now, origin="provisioner")
 

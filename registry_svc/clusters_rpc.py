@@ -99,7 +99,7 @@ class ClustersRpc(registry_pb2_grpc.RegistryServiceServicer):
             request.milvus_name,
             request_id=request.request_id,
             expected_rev=request.expected_rev,
-            call_id=request.call_id,
+            cluster_id=request.cluster_id,
         )
         return pb.DeleteClusterResponse(cluster=record.cluster, operation=record.operation)
 

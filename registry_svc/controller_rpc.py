@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from kite.clock import Clock
+from kite.errors import InvalidRequest
 from kite.v1 import controller_pb2 as pb
 from kite.v1 import controller_pb2_grpc
 from registry_svc import leases
@@ -82,6 +83,8 @@ class ControllerRpc(controller_pb2_grpc.ControllerServiceServicer):
 
 
 def commit_of(request: pb.CommitRequest) -> Commit:
+    if request.number < 0:
+        raise InvalidRequest("number must not be negative", field="/number")
     return Commit(
         holder=request.holder,
         cluster_id=request.cluster_id,

@@ -78,6 +78,7 @@ class Instance(_Part):
     retiring = me.BooleanField()
     install_step = me.StringField(db_field="install-step", default="")
     refused = me.ListField(me.EmbeddedDocumentField(Offer))
+    taken_over = me.BooleanField(db_field="taken-over")
 
 
 class Address(_Part):
@@ -214,8 +215,6 @@ class Cluster(me.Document):
     stamp = me.StringField()
     commit_id = me.StringField(db_field="commit-id")
     commit_number = me.LongField(db_field="commit-number", min_value=0)
-    create_call = me.StringField(db_field="create-call", max_length=64)
-    delete_call = me.StringField(db_field="delete-call", max_length=64)
     expires_at = me.LongField(db_field="expires-at")
 
 

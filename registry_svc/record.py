@@ -22,7 +22,6 @@ class Record:
         stamp: new with every write, so that its writer knows it again when the answer was lost.
         commit_id, commit_number: of the latest commit under the present fence, so that a repeated
             one is not taken twice, and a late one not over a newer one.
-        create_call, delete_call: the calls that made the cluster and asked for its end.
     """
 
     cluster: Cluster
@@ -40,8 +39,6 @@ class Record:
     stamp: str = ""
     commit_id: str = ""
     commit_number: int = 0
-    create_call: str = ""
-    delete_call: str = ""
 
     @property
     def live(self) -> bool:

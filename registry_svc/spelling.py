@@ -72,6 +72,7 @@ NODE: Table = (
     ("launched-at", "launched_at_ms"),
     ("retiring", "retiring"),
     ("install-step", "install_step"),
+    ("taken-over", "taken_over"),
 )
 ADDRESS: Table = (
     ("allocation-id", "allocation_id"),
@@ -151,8 +152,6 @@ RECORD: Table = (
     ("stamp", "stamp"),
     ("commit-id", "commit_id"),
     ("commit-number", "commit_number"),
-    ("create-call", "create_call"),
-    ("delete-call", "delete_call"),
 )
 LEASE: Table = (
     ("holder", "holder"),

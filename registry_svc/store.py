@@ -56,11 +56,11 @@ class Store(Access):
         return _record(self._one(self._engine.bound.clusters, {"_id": cluster_id}))
 
     def last_deleted(self, user: str, milvus_name: str) -> Record | None:
-        """The newest tombstone of that name."""
+        """The newest tombstone of that name: revisions go on from one cluster to the next."""
         found = self._many(
             self._engine.bound.clusters,
             {"username": user, "milvus-name": milvus_name, "live_key": {"$exists": False}},
-            order=[("deleted-at", DESCENDING)],
+            order=[("rev", DESCENDING)],
             limit=1,
         )
         return _record(found[0]) if found else None

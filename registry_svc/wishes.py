@@ -4,6 +4,7 @@ Every one may be repeated: the same create finds its cluster, the same delete it
 """
 
 import base64
+import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -36,9 +37,10 @@ class Answer:
     created: bool
 
 
-def new_cluster_id() -> str:
-    """Random and opaque; fits every AWS name and tag."""
-    return "c" + base64.b32encode(secrets.token_bytes(10)).decode().lower()
+def new_cluster_id(call_id: str = "") -> str:
+    """Opaque, and random unless it comes of a call's id; fits every AWS name and tag."""
+    drawn = hashlib.sha256(call_id.encode()).digest() if call_id else secrets.token_bytes(10)
+    return "c" + base64.b32encode(drawn[:10]).decode().lower()
 
 
 def new_operation_id() -> str:
@@ -64,6 +66,7 @@ class Wishes:
         Raises:
             InvalidRequest, AlreadyExists, Conflict, OverLimit: see admission.py.
         """
+        admission.check_call(wish.call_id)
         for _ in range(TRIES):
             try:
                 with self._store.atomic():
@@ -73,20 +76,19 @@ class Wishes:
         raise _busy(wish.milvus_name)
 
     def _create(self, wish: Wish) -> Answer:
+        if made := self._made(wish):
+            return Answer(made, created=True)
         key = self._key(wish)
         known = self._store.by_id(key.cluster_id) if key else None
         if known:
-            return Answer(known, created=_made_by(known, wish))
+            return Answer(known, created=False)
         present = self._store.live(wish.user, wish.milvus_name)
         if present:
             facts = admission.Present(present.body_hash, present.cluster.spec.wanted)
             admission.same_again(wish, facts)
             self._keep_key(wish, key, present)
-            return Answer(present, created=_made_by(present, wish))
-        before = self._store.last_deleted(wish.user, wish.milvus_name)
-        if before and _made_by(before, wish):
-            return Answer(before, created=True)  # and deleted since
-        record = self._new_record(wish, key.cluster_id if key else new_cluster_id(), before)
+            return Answer(present, created=False)
+        record = self._new_record(wish, key.cluster_id if key else new_cluster_id(wish.call_id))
         self._keep_key(wish, key, record)
         try:
             return Answer(self._store.insert(record), created=True)
@@ -94,6 +96,18 @@ class Wishes:
             if wish.idempotency_key:
                 self._store.forget_key(wish.user, wish.idempotency_key)
             raise _Again from None
+
+    def _made(self, wish: Wish) -> Record | None:
+        """What this very call has made, if its answer was lost and it comes again.
+
+        Raises:
+            Conflict: CLUSTER_DELETING, somebody deleted it meanwhile.
+        """
+        made = self._store.by_id(new_cluster_id(wish.call_id)) if wish.call_id else None
+        if made is None or made.cluster.user != wish.user:
+            return None
+        admission.same_again(wish, admission.Present(made.body_hash, made.cluster.spec.wanted))
+        return made
 
     def _key(self, wish: Wish) -> KeyRecord | None:
         if not wish.idempotency_key:
@@ -118,11 +132,12 @@ class Wishes:
         if not self._store.put_key(kept, now_ms=now):
             raise _Again
 
-    def _new_record(self, wish: Wish, cluster_id: str, before: Record | None) -> Record:
-        """Its revisions go on from those of the cluster `before` that had the name.
+    def _new_record(self, wish: Wish, cluster_id: str) -> Record:
+        """Its revisions go on from those of the cluster that had the name before.
 
         So a revision that somebody read of that one is none of this one.
         """
+        before = self._store.last_deleted(wish.user, wish.milvus_name)
         plan = admission.admit(wish, self._catalogue)
         taken = self._store.quota_numbers(wish.user)
         number = admission.free_number(taken, quota=self._quota, user=wish.user)
@@ -139,7 +154,6 @@ class Wishes:
             changed_at_ms=now,
             body_hash=wish.body_hash,
             quota_number=number,
-            create_call=wish.call_id,
         )
         operation = stories.started(
             stories.CREATE,
@@ -162,35 +176,38 @@ class Wishes:
         *,
         request_id: str,
         expected_rev: int,
-        call_id: str = "",
+        cluster_id: str = "",
     ) -> Record:
         """Mark the cluster unwanted; a second time answers the same operation.
 
-        A call that is repeated after its end, which was lost, is answered with that end.
+        With its id that is so after its end too, whoever has its name by then.
 
         Raises:
             NotFound: NO_SUCH_CLUSTER.
             Conflict: another state than `expected_rev`.
-            InvalidRequest: a call_id that is too long.
         """
-        admission.check_call(call_id)
         for _ in range(TRIES):
-            record = self._store.live(user, milvus_name)
-            if record is not None and not record.cluster.spec.wanted:
+            record = self._meant(user, milvus_name, cluster_id)
+            if not record.cluster.spec.wanted:
                 return record
-            ended = self._store.last_deleted(user, milvus_name) if call_id else None
-            if ended is not None and ended.delete_call == call_id:
-                return ended
-            if record is None:
-                raise no_such_cluster(milvus_name)
             admission.check_expected(
                 expected=expected_rev, actual=record.cluster.rev, what="cluster"
             )
-            unwanted = replace(self._unwanted(record, request_id), delete_call=call_id)
-            stored = self._store.swap(record, unwanted)
+            stored = self._store.swap(record, self._unwanted(record, request_id))
             if stored:
                 return stored
         raise _busy(milvus_name)
+
+    def _meant(self, user: str, milvus_name: str, cluster_id: str) -> Record:
+        if not cluster_id:
+            return self.wanted_by(user, milvus_name)
+        record = self._store.by_id(cluster_id)
+        if record is None or (user, milvus_name) != (
+            record.cluster.user,
+            record.cluster.milvus_name,
+        ):
+            raise no_such_cluster(milvus_name)
+        return record
 
     def _unwanted(self, record: Record, request_id: str) -> Record:
         now = self._clock.now_ms()
@@ -289,10 +306,6 @@ class Wishes:
         if record is None:
             raise no_such_cluster(milvus_name)
         return record
-
-
-def _made_by(record: Record, wish: Wish) -> bool:
-    return bool(wish.call_id) and record.create_call == wish.call_id
 
 
 def changed(record: Record, now_ms: int) -> Record:

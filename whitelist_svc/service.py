@@ -202,6 +202,9 @@ class Whitelists:
                 raise
             if isinstance(failed, NotFound) or not isinstance(failed, KiteError):
                 raise
+            if isinstance(failed, Conflict):  # it was taken back: nothing is to be restored
+                await self._record(change, change.stored, str(failed.description), failed.reason)
+                raise
             change.undoing = change.ours
             told = await self._undo(change, failed)
             await self._record(change, change.stored, str(told.description), told.reason)
@@ -222,8 +225,8 @@ class Whitelists:
             await asyncio.wait(undoing)
             now = await self._records.by_id(change.stored.cluster_id)
             in_force = await self._follow(now, unset=False)
-        if not change.ours and in_force.cluster.entries != change.accepted.entries:
-            raise _changed(in_force.cluster.revision, change.stored.revision)
+            if in_force.cluster.entries != change.accepted.entries:
+                raise _changed(in_force.cluster.revision, change.stored.revision)
         return in_force
 
     async def _not_yet(self, change: _Change, failed: Exception) -> None:

@@ -15,7 +15,6 @@ from bff.routes.route import (
     wait_of,
 )
 from kite.errors import InvalidRequest, WrongState
-from kite.rpc import caller
 from kite.v1 import cluster_pb2, registry_pb2
 
 ENDPOINT_TYPES = ("public_endpoints", "host_endpoints")
@@ -32,12 +31,13 @@ async def delete(request: web.Request) -> web.Response:
 
 async def _delete(request: web.Request, name: str) -> web.Response:
     wait = wait_of(request)
+    meant = await _found(request, name)
     message = registry_pb2.DeleteClusterRequest(
         user=user_of(request),
         milvus_name=name,
         request_id=request[REQUEST_ID],
         expected_rev=asked.revision(request.headers.getall("If-Match", [])),
-        call_id=caller.new_call_id(),
+        cluster_id=meant.cluster_id,
     )
     answer = await backends_of(request).registry.DeleteCluster(message)
     operation = await holding.until_ended(backends_of(request), answer.operation, wait.seconds)

@@ -285,6 +285,7 @@ class Node(_message.Message):
     RETIRING_FIELD_NUMBER: _builtins.int
     INSTALL_STEP_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
+    TAKEN_OVER_FIELD_NUMBER: _builtins.int
     slot: _builtins.int
     role: Global___Role.ValueType
     attempt: _builtins.int
@@ -308,6 +309,10 @@ class Node(_message.Message):
     """The machine was asked to terminate and is not yet confirmed gone."""
     install_step: _builtins.str
     """Step of the install in progress, for example `unpack`."""
+    taken_over: _builtins.bool
+    """Its machine is older than this record knows (a restored copy): it may hold data, and what never
+    answered is not ended for that.
+    """
     @_builtins.property
     def intent(self) -> Global___LaunchIntent: ...
     @_builtins.property
@@ -342,10 +347,11 @@ class Node(_message.Message):
         retiring: _builtins.bool = ...,
         install_step: _builtins.str = ...,
         refused: _abc.Iterable[Global___Offer] | None = ...,
+        taken_over: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["intent", b"intent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "deadline_ms", b"deadline_ms", "install_step", b"install_step", "instance_id", b"instance_id", "intent", b"intent", "key_pair", b"key_pair", "launched_at_ms", b"launched_at_ms", "launches_ms", b"launches_ms", "private_ip", b"private_ip", "public_ip", b"public_ip", "reason", b"reason", "refused", b"refused", "retiring", b"retiring", "role", b"role", "slot", b"slot", "state", b"state", "state_since_ms", b"state_since_ms", "token", b"token", "why", b"why"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "deadline_ms", b"deadline_ms", "install_step", b"install_step", "instance_id", b"instance_id", "intent", b"intent", "key_pair", b"key_pair", "launched_at_ms", b"launched_at_ms", "launches_ms", b"launches_ms", "private_ip", b"private_ip", "public_ip", b"public_ip", "reason", b"reason", "refused", b"refused", "retiring", b"retiring", "role", b"role", "slot", b"slot", "state", b"state", "state_since_ms", b"state_since_ms", "taken_over", b"taken_over", "token", b"token", "why", b"why"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,7 +26,7 @@ from kite.v1 import cluster_pb2 as kite_dot_v1_dot_cluster__pb2
 from kite.v1 import operation_pb2 as kite_dot_v1_dot_operation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16kite/v1/registry.proto\x12\x07kite.v1\x1a\x15kite/v1/cluster.proto\x1a\x17kite/v1/operation.proto\"\xfb\x01\n\x14\x43reateClusterRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x02 \x01(\t\x12\x13\n\x0bmilvus_type\x18\x03 \x01(\t\x12\x10\n\x08\x64isk_gib\x18\x04 \x01(\x05\x12*\n\x0c\x61\x64\x64ress_mode\x18\x05 \x01(\x0e\x32\x14.kite.v1.AddressMode\x12\x17\n\x0fidempotency_key\x18\x06 \x01(\t\x12\x11\n\tbody_hash\x18\x07 \x01(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x1c\n\x05rules\x18\t \x03(\x0b\x32\r.kite.v1.Rule\x12\x0f\n\x07\x63\x61ll_id\x18\n \x01(\t\"r\n\x15\x43reateClusterResponse\x12!\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x10.kite.v1.Cluster\x12%\n\toperation\x18\x02 \x01(\x0b\x32\x12.kite.v1.Operation\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\"c\n\x11GetClusterRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x02 \x01(\t\x12\x12\n\ncluster_id\x18\x03 \x01(\t\x12\x17\n\x0finclude_deleted\x18\x04 \x01(\x08\"7\n\x12GetClusterResponse\x12!\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x10.kite.v1.Cluster\"J\n\x13ListClustersRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"S\n\x14ListClustersResponse\x12\"\n\x08\x63lusters\x18\x01 \x03(\x0b\x32\x10.kite.v1.Cluster\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"t\n\x14\x44\x65leteClusterRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x14\n\x0c\x65xpected_rev\x18\x04 \x01(\x03\x12\x0f\n\x07\x63\x61ll_id\x18\x05 \x01(\t\"a\n\x15\x44\x65leteClusterResponse\x12!\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x10.kite.v1.Cluster\x12%\n\toperation\x18\x02 \x01(\x0b\x32\x12.kite.v1.Operation\"\x9b\x01\n\x13SetWhitelistRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x02 \x01(\t\x12\x1c\n\x05rules\x18\x03 \x03(\x0b\x32\r.kite.v1.Rule\x12\x19\n\x11\x65xpected_revision\x18\x04 \x01(\x03\x12\x0e\n\x06origin\x18\x06 \x01(\t\x12\x12\n\ncluster_id\x18\x07 \x01(\tJ\x04\x08\x05\x10\x06\"9\n\x14SetWhitelistResponse\x12!\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x10.kite.v1.Cluster\"\'\n\x10ListPlansRequest\x12\x13\n\x0bmilvus_type\x18\x01 \x01(\t\"\xa2\x01\n\x04Plan\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1c\n\x14master_instance_type\x18\x02 \x01(\t\x12\x1c\n\x14worker_instance_type\x18\x03 \x01(\t\x12\x0f\n\x07workers\x18\x04 \x01(\x05\x12\x14\n\x0cmin_disk_gib\x18\x05 \x01(\x05\x12\x14\n\x0cmax_disk_gib\x18\x06 \x01(\x05\x12\x13\n\x0b\x64\x65scription\x18\x07 \x01(\t\"1\n\x11ListPlansResponse\x12\x1c\n\x05plans\x18\x01 \x03(\x0b\x32\r.kite.v1.Plan\"$\n\x14WatchClustersRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\"M\n\x15WatchClustersResponse\x12!\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x10.kite.v1.Cluster\x12\x11\n\tcaught_up\x18\x02 \x01(\x08\x32\xc6\x04\n\x0fRegistryService\x12S\n\rCreateCluster\x12\x1d.kite.v1.CreateClusterRequest\x1a\x1e.kite.v1.CreateClusterResponse\"\x03\x90\x02\x02\x12J\n\nGetCluster\x12\x1a.kite.v1.GetClusterRequest\x1a\x1b.kite.v1.GetClusterResponse\"\x03\x90\x02\x01\x12P\n\x0cListClusters\x12\x1c.kite.v1.ListClustersRequest\x1a\x1d.kite.v1.ListClustersResponse\"\x03\x90\x02\x01\x12S\n\rDeleteCluster\x12\x1d.kite.v1.DeleteClusterRequest\x1a\x1e.kite.v1.DeleteClusterResponse\"\x03\x90\x02\x02\x12K\n\x0cSetWhitelist\x12\x1c.kite.v1.SetWhitelistRequest\x1a\x1d.kite.v1.SetWhitelistResponse\x12G\n\tListPlans\x12\x19.kite.v1.ListPlansRequest\x1a\x1a.kite.v1.ListPlansResponse\"\x03\x90\x02\x01\x12U\n\rWatchClusters\x12\x1d.kite.v1.WatchClustersRequest\x1a\x1e.kite.v1.WatchClustersResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16kite/v1/registry.proto\x12\x07kite.v1\x1a\x15kite/v1/cluster.proto\x1a\x17kite/v1/operation.proto\"\xfb\x01\n\x14\x43reateClusterRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x02 \x01(\t\x12\x13\n\x0bmilvus_type\x18\x03 \x01(\t\x12\x10\n\x08\x64isk_gib\x18\x04 \x01(\x05\x12*\n\x0c\x61\x64\x64ress_mode\x18\x05 \x01(\x0e\x32\x14.kite.v1.AddressMode\x12\x17\n\x0fidempotency_key\x18\x06 \x01(\t\x12\x11\n\tbody_hash\x18\x07 \x01(\t\x12\x12\n\nrequest_id\x18\x08 \x01(\t\x12\x1c\n\x05rules\x18\t \x03(\x0b\x32\r.kite.v1.Rule\x12\x0f\n\x07\x63\x61ll_id\x18\n \x01(\t\"r\n\x15\x43reateClusterResponse\x12!\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x10.kite.v1.Cluster\x12%\n\toperation\x18\x02 \x01(\x0b\x32\x12.kite.v1.Operation\x12\x0f\n\x07\x63reated\x18\x03 \x01(\x08\"c\n\x11GetClusterRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x02 \x01(\t\x12\x12\n\ncluster_id\x18\x03 \x01(\t\x12\x17\n\x0finclude_deleted\x18\x04 \x01(\x08\"7\n\x12GetClusterResponse\x12!\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x10.kite.v1.Cluster\"J\n\x13ListClustersRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"S\n\x14ListClustersResponse\x12\"\n\x08\x63lusters\x18\x01 \x03(\x0b\x32\x10.kite.v1.Cluster\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"w\n\x14\x44\x65leteClusterRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x14\n\x0c\x65xpected_rev\x18\x04 \x01(\x03\x12\x12\n\ncluster_id\x18\x05 \x01(\t\"a\n\x15\x44\x65leteClusterResponse\x12!\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x10.kite.v1.Cluster\x12%\n\toperation\x18\x02 \x01(\x0b\x32\x12.kite.v1.Operation\"\x9b\x01\n\x13SetWhitelistRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x13\n\x0bmilvus_name\x18\x02 \x01(\t\x12\x1c\n\x05rules\x18\x03 \x03(\x0b\x32\r.kite.v1.Rule\x12\x19\n\x11\x65xpected_revision\x18\x04 \x01(\x03\x12\x0e\n\x06origin\x18\x06 \x01(\t\x12\x12\n\ncluster_id\x18\x07 \x01(\tJ\x04\x08\x05\x10\x06\"9\n\x14SetWhitelistResponse\x12!\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x10.kite.v1.Cluster\"\'\n\x10ListPlansRequest\x12\x13\n\x0bmilvus_type\x18\x01 \x01(\t\"\xa2\x01\n\x04Plan\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1c\n\x14master_instance_type\x18\x02 \x01(\t\x12\x1c\n\x14worker_instance_type\x18\x03 \x01(\t\x12\x0f\n\x07workers\x18\x04 \x01(\x05\x12\x14\n\x0cmin_disk_gib\x18\x05 \x01(\x05\x12\x14\n\x0cmax_disk_gib\x18\x06 \x01(\x05\x12\x13\n\x0b\x64\x65scription\x18\x07 \x01(\t\"1\n\x11ListPlansResponse\x12\x1c\n\x05plans\x18\x01 \x03(\x0b\x32\r.kite.v1.Plan\"$\n\x14WatchClustersRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\"M\n\x15WatchClustersResponse\x12!\n\x07\x63luster\x18\x01 \x01(\x0b\x32\x10.kite.v1.Cluster\x12\x11\n\tcaught_up\x18\x02 \x01(\x08\x32\xc6\x04\n\x0fRegistryService\x12S\n\rCreateCluster\x12\x1d.kite.v1.CreateClusterRequest\x1a\x1e.kite.v1.CreateClusterResponse\"\x03\x90\x02\x02\x12J\n\nGetCluster\x12\x1a.kite.v1.GetClusterRequest\x1a\x1b.kite.v1.GetClusterResponse\"\x03\x90\x02\x01\x12P\n\x0cListClusters\x12\x1c.kite.v1.ListClustersRequest\x1a\x1d.kite.v1.ListClustersResponse\"\x03\x90\x02\x01\x12S\n\rDeleteCluster\x12\x1d.kite.v1.DeleteClusterRequest\x1a\x1e.kite.v1.DeleteClusterResponse\"\x03\x90\x02\x02\x12K\n\x0cSetWhitelist\x12\x1c.kite.v1.SetWhitelistRequest\x1a\x1d.kite.v1.SetWhitelistResponse\x12G\n\tListPlans\x12\x19.kite.v1.ListPlansRequest\x1a\x1a.kite.v1.ListPlansResponse\"\x03\x90\x02\x01\x12U\n\rWatchClusters\x12\x1d.kite.v1.WatchClustersRequest\x1a\x1e.kite.v1.WatchClustersResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,23 +58,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCLUSTERSRESPONSE']._serialized_start=687
   _globals['_LISTCLUSTERSRESPONSE']._serialized_end=770
   _globals['_DELETECLUSTERREQUEST']._serialized_start=772
-  _globals['_DELETECLUSTERREQUEST']._serialized_end=888
-  _globals['_DELETECLUSTERRESPONSE']._serialized_start=890
-  _globals['_DELETECLUSTERRESPONSE']._serialized_end=987
-  _globals['_SETWHITELISTREQUEST']._serialized_start=990
-  _globals['_SETWHITELISTREQUEST']._serialized_end=1145
-  _globals['_SETWHITELISTRESPONSE']._serialized_start=1147
-  _globals['_SETWHITELISTRESPONSE']._serialized_end=1204
-  _globals['_LISTPLANSREQUEST']._serialized_start=1206
-  _globals['_LISTPLANSREQUEST']._serialized_end=1245
-  _globals['_PLAN']._serialized_start=1248
-  _globals['_PLAN']._serialized_end=1410
-  _globals['_LISTPLANSRESPONSE']._serialized_start=1412
-  _globals['_LISTPLANSRESPONSE']._serialized_end=1461
-  _globals['_WATCHCLUSTERSREQUEST']._serialized_start=1463
-  _globals['_WATCHCLUSTERSREQUEST']._serialized_end=1499
-  _globals['_WATCHCLUSTERSRESPONSE']._serialized_start=1501
-  _globals['_WATCHCLUSTERSRESPONSE']._serialized_end=1578
-  _globals['_REGISTRYSERVICE']._serialized_start=1581
-  _globals['_REGISTRYSERVICE']._serialized_end=2163
+  _globals['_DELETECLUSTERREQUEST']._serialized_end=891
+  _globals['_DELETECLUSTERRESPONSE']._serialized_start=893
+  _globals['_DELETECLUSTERRESPONSE']._serialized_end=990
+  _globals['_SETWHITELISTREQUEST']._serialized_start=993
+  _globals['_SETWHITELISTREQUEST']._serialized_end=1148
+  _globals['_SETWHITELISTRESPONSE']._serialized_start=1150
+  _globals['_SETWHITELISTRESPONSE']._serialized_end=1207
+  _globals['_LISTPLANSREQUEST']._serialized_start=1209
+  _globals['_LISTPLANSREQUEST']._serialized_end=1248
+  _globals['_PLAN']._serialized_start=1251
+  _globals['_PLAN']._serialized_end=1413
+  _globals['_LISTPLANSRESPONSE']._serialized_start=1415
+  _globals['_LISTPLANSRESPONSE']._serialized_end=1464
+  _globals['_WATCHCLUSTERSREQUEST']._serialized_start=1466
+  _globals['_WATCHCLUSTERSREQUEST']._serialized_end=1502
+  _globals['_WATCHCLUSTERSRESPONSE']._serialized_start=1504
+  _globals['_WATCHCLUSTERSRESPONSE']._serialized_end=1581
+  _globals['_REGISTRYSERVICE']._serialized_start=1584
+  _globals['_REGISTRYSERVICE']._serialized_end=2166
 # @@protoc_insertion_point(module_scope)

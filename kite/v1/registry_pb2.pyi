@@ -45,8 +45,8 @@ class CreateClusterRequest(_message.Message):
     """Hash of the canonical body, compared when name or key comes again."""
     request_id: _builtins.str
     call_id: _builtins.str
-    """New with every call, the same when a channel repeats it: a repeated create never makes a second
-    cluster, though the first was deleted meanwhile.
+    """New with every call, the same when a channel repeats it: the cluster's id comes of it, so that a
+    repeated create never makes a second cluster, though the first was deleted meanwhile.
     """
     @_builtins.property
     def rules(self) -> _containers.RepeatedCompositeFieldContainer[_cluster_pb2.Rule]:
@@ -209,14 +209,16 @@ class DeleteClusterRequest(_message.Message):
     MILVUS_NAME_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     EXPECTED_REV_FIELD_NUMBER: _builtins.int
-    CALL_ID_FIELD_NUMBER: _builtins.int
+    CLUSTER_ID_FIELD_NUMBER: _builtins.int
     user: _builtins.str
     milvus_name: _builtins.str
     request_id: _builtins.str
     expected_rev: _builtins.int
     """0 = any; else refused with CONFLICT unless equal to the cluster's rev."""
-    call_id: _builtins.str
-    """As in CreateClusterRequest: a repeated delete never ends a newer cluster of that name."""
+    cluster_id: _builtins.str
+    """Empty = whichever has the name; else that very cluster, also when it has ended: a repeated delete
+    never ends a newer cluster of that name.
+    """
     def __init__(
         self,
         *,
@@ -224,11 +226,11 @@ class DeleteClusterRequest(_message.Message):
         milvus_name: _builtins.str = ...,
         request_id: _builtins.str = ...,
         expected_rev: _builtins.int = ...,
-        call_id: _builtins.str = ...,
+        cluster_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["call_id", b"call_id", "expected_rev", b"expected_rev", "milvus_name", b"milvus_name", "request_id", b"request_id", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cluster_id", b"cluster_id", "expected_rev", b"expected_rev", "milvus_name", b"milvus_name", "request_id", b"request_id", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,6 +5,7 @@ are looked after, and deleted, all the same.
 """
 
 import asyncio
+import contextvars
 
 from kite.clock import Clock
 from kite.errors import KiteError
@@ -26,7 +27,7 @@ class SiteFinder:
         self._site: Site | None = None
         self._looked = 0.0
         self._doubted = True
-        self._looking = asyncio.Lock()
+        self._looking: asyncio.Task[Site] | None = None
 
     @property
     def install(self) -> str:
@@ -42,21 +43,32 @@ class SiteFinder:
         Raises:
             KiteError: EC2 is silent, and nothing was ever found.
         """
-        async with self._looking:
-            if self._site is None or self._doubted or self._lacks():
-                self._site = await self._look(self._site)
-            return self._site
+        if self._looking is None:
+            if self._site is not None and not self._doubted and not self._lacks():
+                return self._site
+            # Whoever began it may be cancelled, or act under a guard: the look is everybody's.
+            look = asyncio.create_task(self._found(self._site), context=contextvars.Context())
+            self._looking = look
+            look.add_done_callback(self._ended)
+        return await asyncio.shield(self._looking)
+
+    def _ended(self, look: asyncio.Task[Site]) -> None:
+        self._looking = None
+        if not look.cancelled() and look.exception() is None:
+            self._site = look.result()
 
     def _lacks(self) -> bool:
         since = self._clock.monotonic() - self._looked
         return self._site is not None and bool(self._site.lack) and since >= LACKING_SECONDS
 
-    async def _look(self, before: Site | None) -> Site:
+    async def _found(self, before: Site | None) -> Site:
+        self._doubted = False
         try:
             found = await network.find(self._ec2, self._wanted)
         except KiteError:
+            self._doubted = True
             if before is None:
                 raise
             return before  # EC2 is silent: what was found is the best that is known
-        self._looked, self._doubted = self._clock.monotonic(), False
+        self._looked = self._clock.monotonic()
         return found

@@ -6,6 +6,7 @@ from random import Random
 
 from tests.chaos.portal import Portal, Unanswered
 
+AGAIN = 0.3  # how often a name is used again
 SOURCES = (*(f"192.0.2.{n}/32" for n in range(1, 9)), "198.51.100.0/24", "203.0.113.0/25")
 
 
@@ -63,17 +64,30 @@ class User:
             self.delete(self.dice.choice(there))
 
     def create(self):
-        self._numbers += 1
-        wish = Wish(f"cats-{self._numbers}", [self._sources()], None)
+        name = self._name()
+        wish, before = Wish(name, [self._sources()], None), self.wishes.get(name)
         self.doing = f"create {wish.name}"
         self.wishes[wish.name] = wish
+        open_end = False
         for _ in range(2 if self.dice.random() < 0.3 else 1):  # a portal that says it twice
             try:
                 answer = self.portal.create(wish.name, sorted(wish.lists[0]), self.milvus_type)
             except Unanswered:
+                open_end = True
                 continue
-            self._expect(answer, {200, 202})
+            # The cluster that had the name may not have gone yet.
+            self._expect(answer, {200, 202, 409} if before else {200, 202})
             wish.there = wish.there or answer.status_code in {200, 202}
+        if open_end and not wish.there:
+            wish.there = None
+
+    def _name(self):
+        """A new one, or that of a cluster which is deleted and of which nothing is on its way."""
+        over = [w.name for w in self.wishes.values() if w.there is False and len(w.lists) == 1]
+        if over and self.dice.random() < AGAIN:
+            return self.dice.choice(over)
+        self._numbers += 1
+        return f"cats-{self._numbers}"
 
     def whitelist(self, wish):
         self.doing = f"whitelist {wish.name}"

@@ -224,7 +224,7 @@ class FakeRegistry(registry_pb2_grpc.RegistryServiceServicer):
 
     async def DeleteCluster(self, request, context):
         await self.world.trip(request)
-        cluster = self._live(request.user, request.milvus_name)
+        cluster = self._named(request)
         if request.expected_rev and request.expected_rev != cluster.rev:
             raise Conflict("changed meanwhile", reason="CONFLICT")
         if not cluster.spec.wanted:

@@ -47,7 +47,7 @@ class Records:
     def last_deleted(self, user: str, milvus_name: str) -> Record | None:
         name = packing.live_key(user, milvus_name)
         found = [r for r in self.clusters.values() if not r.live and _key(r) == name]
-        return max(found, key=lambda r: r.cluster.deleted_at_ms, default=None)
+        return max(found, key=lambda r: r.cluster.rev, default=None)
 
     def quota_numbers(self, user: str) -> list[int]:
         return [record.quota_number for record in self.live_records(user)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
 from dataclasses import replace
@@ -372,6 +373,43 @@ class Door:
         if isinstance(answer, KiteError):
             raise answer
         return {"Images": [{"ImageId": answer}] if answer else []}
+
+
+class Slow(Door):
+    """Answers when it is told to."""
+
+    def __init__(self, *answers):
+        super().__init__(*answers)
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def call(self, action, parameters):
+        self.begun.set()
+        await self.go_on.wait()
+        return await super().call(action, parameters)
+
+
+async def test_all_that_wait_for_the_site_wait_for_one_look(ground):
+    """Of a silent EC2: one by one, the last of many clusters would wait for minutes."""
+    door = Slow(Unavailable("no reply"))
+    sites = SiteFinder(door, wanted(ground, subnet_ids=()), HandClock(0))
+    many = [asyncio.create_task(sites.site()) for _ in range(20)]
+    await door.begun.wait()
+    many[0].cancel()  # the look is not its own
+    door.go_on.set()
+    found = await asyncio.gather(*many, return_exceptions=True)
+    assert [type(one) for one in found] == [asyncio.CancelledError] + [Unavailable] * 19
+    assert door.asked == 1
+
+
+async def test_a_doubt_during_a_look_is_kept(ground):
+    door = Slow("ami-1", "ami-2")
+    sites = SiteFinder(door, wanted(ground, subnet_ids=()), HandClock(0))
+    looking = asyncio.create_task(sites.site())
+    await door.begun.wait()
+    sites.doubt()
+    door.go_on.set()
+    await looking
+    assert (await sites.site()).image_id == "ami-2"
 
 
 async def test_the_site_is_looked_for_once_and_again_when_doubted_or_lacking(ground):

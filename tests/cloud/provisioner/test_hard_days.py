@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from kite.v1 import cluster_pb2, controller_pb2
@@ -94,6 +96,35 @@ async def test_a_machine_that_an_old_copy_of_the_registry_does_not_know_is_taken
     again = await house.until("RUNNING")
     assert [node.instance_id for node in again.status.nodes] == [machine["InstanceId"]]
     assert "TerminateInstances" not in house.writes()
+    await leaves_nothing(house)
+
+
+@pytest.mark.parametrize(
+    "tuned", [{"provisioner_ssh_seconds": 1, "provisioner_pending_seconds": 1}]
+)
+@pytest.mark.parametrize("stopped", [True, False])
+async def test_a_machine_taken_over_from_an_old_copy_may_be_silent(house, stopped):
+    """It may hold data, so what ends a machine that never ran is waited on and told."""
+    await house.create()
+    await house.until("RUNNING")
+    [machine] = house.machines()
+    await house.halt()
+    await restored(house)
+    house.settings = house.settings.model_copy(update={"provisioner_root_gib": 30})
+    house.ssh = False
+    if stopped:
+        house.ec2.stop_instances(InstanceIds=[machine["InstanceId"]])
+    house.run()
+    reason = "PENDING_TOO_LONG" if stopped else "SSH_UNREACHABLE"
+    while not ((nodes := (await house.get()).status.nodes) and nodes[0].reason == reason):
+        pass
+    await asyncio.sleep(1)
+    assert (await house.get()).status.nodes[0].instance_id == machine["InstanceId"]
+    assert "TerminateInstances" not in house.writes()
+    if stopped:
+        house.ec2.start_instances(InstanceIds=[machine["InstanceId"]])
+    house.ssh = True
+    await house.until("RUNNING")
     await leaves_nothing(house)
 
 

@@ -18,6 +18,7 @@ from tests.cloud.whitelist.conftest import (
     REVOKE,
     A,
     B,
+    C,
     at,
     failing,
     wished,
@@ -145,6 +146,24 @@ async def test_who_sent_the_same_list_is_not_told_of_success_when_it_is_taken_ba
         await second
     assert wished(world) == [f"{A}/32"]
     assert set(world.in_force(group)) == at(A)
+
+
+async def test_who_joined_a_list_that_is_replaced_later_is_answered_like_its_owner(world, group):
+    """Both were told that it is being applied; that another follows it is no failure of theirs."""
+    world.app.whitelists._patience = 0.2
+    await world.set(A)
+    world.fault(Kind.DELAY, GRANT, seconds=1.0, times=1)
+    first, second = await asyncio.gather(world.set(B), world.set(B))
+    for one in (first, second):
+        assert report.BEING_APPLIED in one.notices
+    world.app.whitelists._patience = 20
+    await world.set(C)
+    await ended(world)
+    ends = {one.operation_id: one for one in world.registry.operations}
+    for one in (first, second):
+        assert ends[one.operation.operation_id].state == SUCCEEDED
+    assert world.registry.events == []
+    assert set(world.in_force(group)) == at(C)
 
 
 # -- reading -----------------------------------------------------------------------------------

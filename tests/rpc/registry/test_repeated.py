@@ -2,7 +2,7 @@
 
 import pytest
 
-from kite.errors import Conflict, InvalidRequest, LeaseLost, NotFound
+from kite.errors import Conflict, InvalidRequest, KiteError, LeaseLost, NotFound
 from kite.v1 import registry_pb2
 from tests.rpc.registry.conftest import NAME, USER
 from tests.rpc.registry.test_clusters import rule
@@ -10,9 +10,16 @@ from tests.rpc.registry.test_clusters import rule
 FIRST, SECOND = "call-one", "call-two"
 
 
-async def delete(registry, call_id):
-    request = registry_pb2.DeleteClusterRequest(user=USER, milvus_name=NAME, call_id=call_id)
+async def delete(registry, cluster_id, *, name=NAME, user=USER):
+    request = registry_pb2.DeleteClusterRequest(user=user, milvus_name=name, cluster_id=cluster_id)
     return await registry.registry.DeleteCluster(request)
+
+
+async def ended(registry, **more):
+    """A cluster of the name, from its create to its end."""
+    cluster = (await registry.create(**more)).cluster
+    await registry.gone()
+    return cluster
 
 
 async def whitelist(registry, cluster_id, *rules):
@@ -44,50 +51,69 @@ async def test_a_create_without_an_id_is_never_taken_for_a_repetition(registry):
     assert (await registry.create()).cluster.cluster_id != gone.cluster_id
 
 
-async def test_a_create_repeated_after_the_end_makes_no_second_cluster(registry):
-    made = await registry.create(call_id=FIRST)
-    await registry.gone()
-    late = await registry.create(call_id=FIRST)
-    assert (late.created, late.cluster.cluster_id) == (True, made.cluster.cluster_id)
+@pytest.mark.parametrize("key", [{}, {"idempotency_key": "k", "body_hash": "h"}])
+async def test_a_create_repeated_after_a_deletion_makes_no_second_cluster(registry, key):
+    await registry.create(call_id=FIRST, **key)
+    await registry.delete()
+    for _ in ("while it goes", "when it has gone"):
+        with pytest.raises(Conflict) as caught:
+            await registry.create(call_id=FIRST, **key)
+        assert caught.value.reason == "CLUSTER_DELETING"
+        for claimed in await registry.claim("undertaker"):
+            await registry.commit(claimed, "undertaker", gone=True)
     with pytest.raises(NotFound):
         await registry.get()
 
 
-async def test_a_create_with_a_key_repeated_after_the_end_is_known_too(registry):
+@pytest.mark.parametrize("later", [1, 3])
+async def test_a_create_repeated_however_late_is_known(registry, later):
+    await ended(registry, call_id=FIRST)
+    for n in range(later):
+        await ended(registry, call_id=f"later-{n}")
+    with pytest.raises(Conflict):
+        await registry.create(call_id=FIRST)
+
+
+async def test_the_key_of_a_create_outlives_its_call(registry):
     key = {"idempotency_key": "k", "body_hash": "h"}
     made = await registry.create(call_id=FIRST, **key)
-    assert (await registry.create(call_id=FIRST, **key)).created
-    assert not (await registry.create(call_id=SECOND, **key)).created
-    await registry.gone()
-    late = await registry.create(call_id=FIRST, **key)
-    assert (late.created, late.cluster.cluster_id) == (True, made.cluster.cluster_id)
+    again = await registry.create(call_id=SECOND, **key)
+    assert (again.created, again.cluster) == (False, made.cluster)
+
+
+async def test_calls_of_two_users_are_never_one(registry):
+    mine = await registry.create(call_id=FIRST)
+    with pytest.raises(KiteError):
+        await registry.create(call_id=FIRST, user="somebody-else")
+    assert (await registry.get()) == mine.cluster
 
 
 # -- delete ------------------------------------------------------------------------------------
 
 
-async def test_a_delete_repeated_after_the_end_is_answered_with_it(registry):
-    made = await registry.create()
-    asked = await delete(registry, FIRST)
-    [claimed] = await registry.claim()
-    await registry.commit(claimed, gone=True)
-    late = await delete(registry, FIRST)
-    assert late.cluster.cluster_id == made.cluster.cluster_id
-    assert late.operation.operation_id == asked.operation.operation_id
-    with pytest.raises(NotFound):
-        await delete(registry, SECOND)
-
-
 async def test_a_repeated_delete_never_ends_a_newer_cluster(registry):
-    made = await registry.create()
-    await delete(registry, FIRST)
+    made = (await registry.create()).cluster
+    asked = await delete(registry, made.cluster_id)
+    joined = await delete(registry, made.cluster_id)
+    assert joined.operation == asked.operation
     [claimed] = await registry.claim()
     await registry.commit(claimed, gone=True)
-    newer = await registry.create()
-    late = await delete(registry, FIRST)
-    assert late.cluster.cluster_id == made.cluster.cluster_id
+    for _ in ("nobody has the name", "another has it"):
+        late = await delete(registry, made.cluster_id)
+        assert late.cluster.cluster_id == made.cluster_id
+        assert late.operation.operation_id == asked.operation.operation_id
+        newer = (await registry.create()).cluster
     assert (await registry.get()).spec.wanted
-    assert (await delete(registry, SECOND)).cluster.cluster_id == newer.cluster.cluster_id
+    assert (await delete(registry, newer.cluster_id)).cluster.cluster_id == newer.cluster_id
+
+
+@pytest.mark.parametrize("whose", [{"user": "somebody-else"}, {"name": "other-cats"}])
+async def test_nobody_deletes_by_an_id_of_others(registry, whose):
+    made = (await registry.create()).cluster
+    with pytest.raises(NotFound) as caught:
+        await delete(registry, made.cluster_id, **whose)
+    assert caught.value.reason == "NO_SUCH_CLUSTER"
+    assert (await registry.get()).spec.wanted
 
 
 # -- a name that is used again -----------------------------------------------------------------
@@ -104,9 +130,14 @@ async def test_a_list_for_an_earlier_cluster_is_not_the_later_ones(registry):
     assert (await whitelist(registry, later.cluster_id, rule())).whitelist.rules
 
 
-async def test_no_revision_of_an_earlier_cluster_is_one_of_the_later(registry):
+@pytest.mark.parametrize("back", [0, 5], ids=["at once", "the clock was set back"])
+async def test_no_revision_of_an_earlier_cluster_is_one_of_the_later(registry, clock, back):
     await registry.create()
     await registry.whitelist(rule())
+    await registry.gone()
+    clock.forward(seconds=-back)
+    await registry.create()
+    await registry.whitelist(rule("9.9.9.9/32"))
     gone = await registry.gone()
     later = (await registry.create(rules=[rule()])).cluster
     assert later.rev > gone.rev
@@ -129,6 +160,9 @@ async def test_a_commit_that_is_carried_out_late_changes_nothing(registry):
     newest = await registry.commit(claimed, number=3, commit_id="c", operation=running(claimed, 30))
     with pytest.raises(LeaseLost, match="too late"):
         await registry.commit(claimed, number=2, commit_id="b", operation=running(claimed, 20))
+    await registry.commit(claimed)  # without a number: the door stays shut
+    with pytest.raises(LeaseLost, match="too late"):
+        await registry.commit(claimed, number=2, commit_id="b")
     assert await registry.get() == newest
     assert (await registry.operation(newest.operation_id)).progress == 30
     again = await registry.commit(claimed, number=3, commit_id="c", operation=running(claimed, 30))
@@ -155,11 +189,18 @@ def running(claimed, progress):
 # -- bad input ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("call", ["create", "delete"])
-async def test_an_id_that_no_record_could_hold_is_refused(registry, call):
-    long = "x" * 65
+@pytest.mark.parametrize("present", [True, False])
+async def test_an_id_that_is_too_long_is_refused(registry, present):
+    if present:
+        await registry.create()
     with pytest.raises(InvalidRequest) as caught:
-        await (registry.create(call_id=long) if call == "create" else delete(registry, long))
+        await registry.create(call_id="x" * 65)
     assert caught.value.field == "/call_id"
-    with pytest.raises(NotFound):
-        await registry.get()
+
+
+async def test_a_commits_number_is_no_negative_one(registry):
+    await registry.create()
+    [claimed] = await registry.claim()
+    with pytest.raises(InvalidRequest) as caught:
+        await registry.commit(claimed, number=-1)
+    assert caught.value.field == "/number"

@@ -182,6 +182,18 @@ def test_where_nothing_can_be_launched_nothing_is_bought_and_it_is_told():
     assert (only(rested).state, rested.actions) == (S.FAILED, ())
 
 
+@pytest.mark.parametrize("reason", ["BAD_SETTING", "CLOUD_REFUSED"])
+def test_the_wait_for_a_setting_has_one_end_whatever_words_ec2_finds(reason):
+    cluster = at_birth()
+    for minutes in range(11):
+        lack = Lack(reason, f"at minute {minutes} EC2 said something else")
+        cluster = plan(cluster, facts(site=replace(BARE, lack=lack)), NOW + minutes * MINUTE).record
+    failed = only(plan(cluster, facts(site=BARE), NOW + 11 * MINUTE))
+    assert (failed.state, failed.reason) == (S.FAILED, "BAD_SETTING")
+    assert failed.why == "at minute 0 EC2 said something else"
+    assert only(plan(cluster, facts(), NOW + 12 * MINUTE)).state is S.STARTING
+
+
 def test_what_was_lacking_and_is_there_is_gone_on_with():
     waiting = plan(at_birth(), facts(site=BARE)).record
     found = plan(waiting, facts(), NOW + MINUTE)

@@ -222,6 +222,31 @@ def test_a_machine_that_an_older_record_knows_nothing_of_is_looked_for_and_taken
     assert not any(isinstance(one, Terminate | Launch) for one in found.actions)
 
 
+STILL = InstanceFact("i-7", Machine.STOPPED, token=TOKEN, launched_at_ms=NOW)
+
+
+@pytest.mark.parametrize("found", [STILL, replace(STILL, machine=Machine.RUNNING)])
+def test_a_machine_that_was_taken_over_is_not_ended_for_its_silence(found):
+    cluster = record(node(intent=intent(), reason=OTHER_LAUNCH))
+    for minutes in range(60):
+        seen = facts(found, launched={TOKEN: found})
+        step = plan(cluster, seen, NOW + minutes * MINUTE)
+        assert not any(isinstance(one, Terminate | Launch) for one in step.actions)
+        cluster = step.record
+    assert (only(step).instance_id, only(step).state) == ("i-7", S.STARTING)
+    assert only(step).reason in {"SSH_UNREACHABLE", "PENDING_TOO_LONG"}
+    ended = plan(cluster, facts(replace(found, machine=Machine.TERMINATED)), NOW + 61 * MINUTE)
+    assert (only(ended).state, only(ended).reason) == (S.FAILED, "INSTANCE_LOST")
+
+
+@pytest.mark.parametrize(("hours", "older"), [(0, False), (2, True)])
+def test_a_machine_older_than_its_record_is_taken_over(hours, older):
+    asked = intent(decided_at_ms=NOW)
+    found = replace(STILL, launched_at_ms=NOW - hours * 60 * MINUTE)
+    step = plan(record(node(intent=asked)), facts(found, launched={TOKEN: found}))
+    assert only(step).taken_over is older
+
+
 # the way up -------------------------------------------------------------------------------------
 
 

@@ -309,6 +309,31 @@ def test_no_other_refusal_ends_what_such_a_token_stands_for(code):
     assert only(learn(record(used), LAUNCH, refusal(code))) == used
 
 
+@pytest.mark.parametrize(("hours", "older"), [(0, False), (2, True)])
+def test_an_answer_that_names_an_older_machine_is_a_taking_over(hours, older):
+    asked = replace(ASKED, intent=intent(decided_at_ms=NOW))
+    born_at = NOW - hours * 60 * MINUTE
+    found = Launched(InstanceFact("i-7", Machine.RUNNING, launched_at_ms=born_at))
+    assert only(learn(record(asked), LAUNCH, found)).taken_over is older
+
+
+@pytest.mark.parametrize("taken_over", [True, False])
+def test_an_address_that_cannot_follow_ends_only_what_never_ran(taken_over):
+    refused = refusal("InvalidParameterValue")
+    cluster = record(launched(taken_over=taken_over))
+    n = only(learn(cluster, Associate(ADDRESS.allocation_id, ID), refused))
+    assert (n.state is S.FAILED) is not taken_over
+
+
+def test_the_wait_for_an_address_takes_nothing_from_that_for_a_machine():
+    waited = replace(node(), reason=NO_CAPACITY, deadline_ms=NOW + SECOND)
+    came = Allocated(AddressFact("eipalloc-9", "198.18.88.9"))
+    n = only(learn(record(waited, address=Address()), Allocate(), came))
+    assert (n.reason, n.deadline_ms) == ("", 0)
+    asked = replace(ASKED, reason=NO_CAPACITY, deadline_ms=NOW + SECOND)
+    assert only(learn(record(asked, address=Address()), Allocate(), came)) == asked
+
+
 def test_such_a_token_is_over_with_its_machine():
     used = replace(ASKED, reason=OTHER_LAUNCH)
     n = only(learn(record(used), LAUNCH, refusal("IdempotentInstanceTerminated")))

@@ -3,7 +3,7 @@
 import pytest
 
 from provisioner.limits import DEFAULT_WAITS_MS, Wait
-from provisioner.node import OVERDUE, TABLE, Do, Life, Saw, step
+from provisioner.node import OVERDUE, TABLE, Do, Life, Saw, spared, step
 
 EVERY = [(life, saw) for life in Life for saw in Saw]
 ALIVE = [
@@ -60,6 +60,31 @@ def test_launching_happens_only_without_a_machine(life, saw):
 @pytest.mark.parametrize("life", GROWING)
 def test_a_launch_of_unknown_outcome_is_repeated_however_late(life):
     assert step(life, Saw.ASKED, late=True).do is Do.LAUNCH
+
+
+@pytest.mark.parametrize("life", GROWING)
+@pytest.mark.parametrize("saw", Saw)
+@pytest.mark.parametrize("late", [False, True])
+def test_what_may_hold_data_is_ended_by_nobody_but_itself(life, saw, late):
+    found = spared(life, saw, step(life, saw, late=late))
+    assert found.do not in {Do.TERMINATE, Do.RENEW}
+    assert found.to is not Life.REPLACING
+    assert (found.to is Life.FAILED) is (
+        saw in {Saw.ENDING, Saw.ENDED} or (late and saw is Saw.REFUSED)
+    )
+    assert found.why
+
+
+@pytest.mark.parametrize(("saw", "reason"), [
+    (Saw.BOOTING, "SSH_UNREACHABLE"),
+    (Saw.STOPPED, "PENDING_TOO_LONG"),
+    (Saw.INSTALLED, "MILVUS_NOT_HEALTHY"),
+    (Saw.BROKEN, "INSTALL_FAILED"),
+    (Saw.UNSEEN, "INSTANCE_UNSEEN"),
+    (Saw.ENDED, "INSTANCE_LOST"),
+])  # fmt: skip
+def test_why_it_does_not_get_on_is_told(saw, reason):
+    assert spared(Life.LOADING, saw, step(Life.LOADING, saw, late=True)).reason == reason
 
 
 @pytest.mark.parametrize("life", GROWING)
