@@ -72,6 +72,7 @@ def serve(wanted: Wanted) -> None:
         former = tenancy.tenant(ground)
         stack.enter_context(tenancy.hold(ground, state))
         stack.callback(_clear, ground, state)
+        stack.callback(stop.settle)
         _clear(ground, state)
         if former is not None:
             cleaning.forget(ground, Path(former.state))
@@ -79,7 +80,6 @@ def serve(wanted: Wanted) -> None:
             survey.look(ground, state, wanted.port, wanted.packages)
         ):
             raise Unfit(sentences)
-        stack.callback(stop.settle)
         lower = root.ensure(root.recipe(wanted.packages), root.cache(), say)
         wheel = artifact.ensure(root.cache(), say)
         unpacked = tree.ensure(wheel, say)

@@ -37,6 +37,7 @@ from provisioner.sight import (
 )
 
 NO_ADDRESS = Step(Life.FAILED, Do.FORGET, "EC2 had no elastic address to give")
+_ENDED = frozenset({Machine.SHUTTING_DOWN, Machine.TERMINATED})
 _ON_THE_WAY = frozenset({Life.STARTING, Life.LOADING})
 _GROWING = frozenset({Life.STARTING, Life.LOADING, Life.REPLACING})
 _STANDING = frozenset({Life.STARTING, Life.LOADING, Life.RUNNING})
@@ -56,6 +57,7 @@ def adopted(record: Record, facts: Facts, now: int) -> Record:
     address = record.address
     if record.address_intended and not address.allocation_id and facts.address:
         address = Address(facts.address.allocation_id, facts.address.public_ip)
+        record = nodes.addressed(record)
         record = status.with_condition(record, ADDRESS_ASKED, ok=True, now=now)
     return replace(
         record,
@@ -68,7 +70,8 @@ def _adopted(node: Node, facts: Facts) -> Node:
     known = facts.instances.get(node.instance_id) or facts.launched.get(node.token)
     if known is None or (not node.instance_id and node.state is NodeState.GONE):
         return node
-    taken_over = node.taken_over or (not node.instance_id and nodes.is_older(node, known))
+    found = not node.instance_id and known.machine not in _ENDED
+    taken_over = node.taken_over or (found and nodes.is_older(node, known))
     node = replace(nodes.refreshed(node, known), taken_over=taken_over)
     install = facts.installs.get(node.token)
     if install is not None and node.install_step != INSTALLED:
@@ -202,7 +205,8 @@ def _lacking(node: Node, here: Life, lack: Lack, now: int) -> Step:
     """Nothing can be launched until somebody puts it right."""
     reason = lack.reason if lack.reason in _RECOVERABLE else BAD_SETTING
     # One wait, in the words it began with: EC2 may have others at each look.
-    why = node.why if node.reason == reason and node.deadline_ms else lack.description
+    waiting = node.reason in _RECOVERABLE and node.deadline_ms
+    why = node.why if waiting else lack.description
     waits = Step(Life.STARTING, Do.NOTHING, why, Wait.SETTING, reason)
     if nodes.late(node, here, waits, now):
         return Step(Life.FAILED, Do.FORGET, why, reason=reason)

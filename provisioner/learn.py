@@ -54,7 +54,7 @@ def learned(record: Record, results: Results, limits: Limits, now: int) -> Recor
 def _came(record: Record, action: Action, outcome: Outcome, now: int) -> Record:
     match outcome:
         case Allocated(address):
-            record = with_condition(_address_came(record), ADDRESS_ASKED, ok=True, now=now)
+            record = with_condition(nodes.addressed(record), ADDRESS_ASKED, ok=True, now=now)
             return replace(record, address=Address(address.allocation_id, address.public_ip))
         case Grouped(groups):
             return replace(record, groups=groups)
@@ -66,16 +66,6 @@ def _came(record: Record, action: Action, outcome: Outcome, now: int) -> Record:
             return _dropped(record, action, outcome, now)
         case _:
             return _done(record, action, now)
-
-
-def _address_came(record: Record) -> Record:
-    """The wait for machines begins after that for the address: each has its own ten minutes."""
-
-    def one(node: Node) -> Node:
-        waited = node.reason == NO_CAPACITY and not node.instance_id and node.intent is None
-        return replace(node, reason="", deadline_ms=0) if waited else node
-
-    return replace(record, nodes=tuple(one(node) for node in record.nodes))
 
 
 def _done(record: Record, action: Action, now: int) -> Record:

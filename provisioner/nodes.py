@@ -7,7 +7,8 @@ from typing import assert_never
 from provisioner.facts import Facts, InstanceFact
 from provisioner.limits import HOUR_MS, Limits, Wait
 from provisioner.node import CLOUD_SLOW, OTHER_LAUNCH, Life, Saw, Step
-from provisioner.record import Node, NodeState, Role
+from provisioner.record import Node, NodeState, Record, Role
+from provisioner.sight import NO_CAPACITY
 from provisioner.tokens import token
 
 _KEEPS_REASON = frozenset({Life.FAILED, Life.REPLACING, Life.LEAVING, Life.GONE})
@@ -70,6 +71,17 @@ def is_older(node: Node, instance: InstanceFact) -> bool:
         return True
     asked = node.intent.decided_at_ms if node.intent else 0
     return 0 < instance.launched_at_ms < asked - HOUR_MS
+
+
+def addressed(record: Record) -> Record:
+    """The wait for machines begins after that for the address: each has its own ten minutes."""
+
+    def one(node: Node) -> Node:
+        waited = node.reason == NO_CAPACITY and node.state is NodeState.STARTING
+        bare = not node.instance_id and node.intent is None
+        return replace(node, reason="", deadline_ms=0) if waited and bare else node
+
+    return replace(record, nodes=tuple(one(node) for node in record.nodes))
 
 
 def why_after(node: Node, here: Life, step: Step) -> str:

@@ -76,9 +76,10 @@ class Wishes:
         raise _busy(wish.milvus_name)
 
     def _create(self, wish: Wish) -> Answer:
-        if made := self._made(wish):
-            return Answer(made, created=True)
         key = self._key(wish)
+        if made := self._made(wish):
+            self._keep_key(wish, key, made)
+            return Answer(made, created=True)
         known = self._store.by_id(key.cluster_id) if key else None
         if known:
             return Answer(known, created=False)

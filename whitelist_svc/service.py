@@ -225,8 +225,10 @@ class Whitelists:
             await asyncio.wait(undoing)
             now = await self._records.by_id(change.stored.cluster_id)
             in_force = await self._follow(now, unset=False)
-            if in_force.cluster.entries != change.accepted.entries:
-                raise _changed(in_force.cluster.revision, change.stored.revision)
+        # Who merely joined cannot tell a list that was taken back from one that was replaced.
+        joined = not (change.ours or change.acknowledged)
+        if joined and in_force.cluster.entries != change.accepted.entries:
+            raise _changed(in_force.cluster.revision, change.stored.revision)
         return in_force
 
     async def _not_yet(self, change: _Change, failed: Exception) -> None:

@@ -31,12 +31,13 @@ async def delete(request: web.Request) -> web.Response:
 
 async def _delete(request: web.Request, name: str) -> web.Response:
     wait = wait_of(request)
+    expected = asked.revision(request.headers.getall("If-Match", []))
     meant = await _found(request, name)
     message = registry_pb2.DeleteClusterRequest(
         user=user_of(request),
         milvus_name=name,
         request_id=request[REQUEST_ID],
-        expected_rev=asked.revision(request.headers.getall("If-Match", [])),
+        expected_rev=expected,
         cluster_id=meant.cluster_id,
     )
     answer = await backends_of(request).registry.DeleteCluster(message)

@@ -65,9 +65,9 @@ class SiteFinder:
         self._doubted = False
         try:
             found = await network.find(self._ec2, self._wanted)
-        except KiteError:
+        except BaseException as failed:
             self._doubted = True
-            if before is None:
+            if before is None or not isinstance(failed, KiteError):
                 raise
             return before  # EC2 is silent: what was found is the best that is known
         self._looked = self._clock.monotonic()

@@ -55,6 +55,7 @@ class World:
     quota: int = 1000
     creates: int = 0
     lost_reply: bool = False
+    before_delete: Callable[[], object] = bool
     calls: dict[str, str] = field(default_factory=dict)
     serial: int = 0
     hang: bool = False
@@ -224,6 +225,7 @@ class FakeRegistry(registry_pb2_grpc.RegistryServiceServicer):
 
     async def DeleteCluster(self, request, context):
         await self.world.trip(request)
+        self.world.before_delete()
         cluster = self._named(request)
         if request.expected_rev and request.expected_rev != cluster.rev:
             raise Conflict("changed meanwhile", reason="CONFLICT")

@@ -116,6 +116,31 @@ async def test_a_held_create_that_fails_is_a_failure(edge: Edge, state, reason, 
     assert answer.json["operation-id"] == next(iter(edge.world.operations))
 
 
+async def test_a_delete_means_the_cluster_that_had_the_name_when_it_was_asked_for(edge: Edge):
+    """It went meanwhile, and somebody has its name: that one lives."""
+    await edge.create()
+    asked_for = edge.world.clusters["alice", "search-cats"]
+
+    def taken_over() -> None:
+        later = cluster_pb2.Cluster()
+        later.CopyFrom(asked_for)
+        later.cluster_id = "cffffffffffffffff"
+        asked_for.spec.wanted = False
+        edge.world.end(asked_for.operation_id, operation_pb2.OPERATION_STATE_SUCCEEDED)
+        edge.world.bury("alice", "search-cats")
+        edge.world.clusters["alice", "search-cats"] = later
+
+    edge.world.before_delete = taken_over
+    answer = await edge.ask("DELETE", "/v1/clusters/search-cats")
+    assert (answer.status, answer.json["status"]) == (200, "deleted")
+    assert edge.world.clusters["alice", "search-cats"].spec.wanted
+
+
+async def test_a_bad_precondition_is_told_before_anybody_is_asked(edge: Edge):
+    answer = await edge.ask("DELETE", "/v1/clusters/nobodys", headers=[("If-Match", "nonsense")])
+    assert (answer.status, edge.world.asked) == (412, [])
+
+
 async def test_a_delete_is_held_until_done(edge: Edge):
     await edge.create()
     asked = asyncio.create_task(edge.ask("DELETE", "/v1/clusters/search-cats?wait=30"))

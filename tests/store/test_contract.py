@@ -143,6 +143,37 @@ def test_one_key_under_a_race_makes_one_cluster(world):
     assert len(world.store.live_records("")) == 1
 
 
+@over_the_wire
+@pytest.mark.parametrize("racer", ["the same call", "another call"])
+def test_a_key_outlives_a_race_between_its_promise_and_its_cluster(world, monkeypatch, racer):
+    """One registry has kept the key when another answers the same create whole."""
+    mine = replace(wish(key="k"), call_id="the same call")
+    insert = world.store.insert
+
+    def overtaken(record):
+        monkeypatch.undo()
+        world.wishes.create(replace(mine, call_id=racer))
+        return insert(record)
+
+    monkeypatch.setattr(world.store, "insert", overtaken)
+    made = world.wishes.create(mine).record.cluster
+    assert world.store.key("milvus-test", "k", now_ms=world.clock.now_ms())
+    gone(world)
+    again = world.wishes.create(replace(mine, call_id="much later"))
+    assert (again.created, again.record.cluster.cluster_id) == (False, made.cluster_id)
+
+
+@over_the_wire
+def test_calls_are_known_again_on_a_database(world):
+    mine = replace(wish(), call_id="one")
+    assert world.wishes.create(mine).created
+    assert world.wishes.create(mine).created
+    assert not world.wishes.create(replace(mine, call_id="two")).created
+    gone(world)
+    with pytest.raises(Conflict):
+        world.wishes.create(mine)
+
+
 def test_a_key_stands_for_its_first_body_for_a_day(world):
     first = world.create(key="k")
     assert world.create(key="k") == first

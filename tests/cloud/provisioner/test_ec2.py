@@ -401,6 +401,17 @@ async def test_all_that_wait_for_the_site_wait_for_one_look(ground):
     assert door.asked == 1
 
 
+async def test_a_doubt_outlives_a_look_that_breaks(ground, monkeypatch):
+    sites = SiteFinder(Door("ami-1", "ami-2"), wanted(ground, subnet_ids=()), HandClock(0))
+    await sites.site()
+    sites.doubt()
+    with monkeypatch.context() as broken:
+        broken.setattr(network, "find", None)
+        with pytest.raises(TypeError):
+            await sites.site()
+    assert (await sites.site()).image_id == "ami-2"
+
+
 async def test_a_doubt_during_a_look_is_kept(ground):
     door = Slow("ami-1", "ami-2")
     sites = SiteFinder(door, wanted(ground, subnet_ids=()), HandClock(0))

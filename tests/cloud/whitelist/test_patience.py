@@ -148,6 +148,25 @@ async def test_who_sent_the_same_list_is_not_told_of_success_when_it_is_taken_ba
     assert set(world.in_force(group)) == at(A)
 
 
+async def test_who_looks_only_after_it_was_taken_back_is_told_too(world, group, monkeypatch):
+    """EC2 was silent at the second's first look; at the next one, the first's end is long over."""
+    await world.set(A)
+    world.fault(Kind.ERROR, GRANT, code="UnauthorizedOperation", times=1)
+    world.fault(Kind.DELAY, GRANT, seconds=0.5, times=1)
+    followed = asyncio.Event()
+    world.registry.after_get = followed.set
+    first = asyncio.create_task(world.set(B))
+    monkeypatch.setattr(world.app.whitelists, "_pause", lambda _: asyncio.wait({first}))
+    await followed.wait()
+    world.fault(Kind.ERROR, "DescribeSecurityGroupRules", code="InternalError", times=1)
+    second = asyncio.create_task(world.set(B))
+    with pytest.raises(errors.CloudRefused):
+        await first
+    with pytest.raises(errors.Conflict, match="somebody changed it"):
+        await second
+    assert wished(world) == [f"{A}/32"]
+
+
 async def test_who_joined_a_list_that_is_replaced_later_is_answered_like_its_owner(world, group):
     """Both were told that it is being applied; that another follows it is no failure of theirs."""
     world.app.whitelists._patience = 0.2

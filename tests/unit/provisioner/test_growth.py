@@ -239,6 +239,23 @@ def test_a_machine_that_was_taken_over_is_not_ended_for_its_silence(found):
     assert (only(ended).state, only(ended).reason) == (S.FAILED, "INSTANCE_LOST")
 
 
+@pytest.mark.parametrize("machine", [Machine.TERMINATED, Machine.SHUTTING_DOWN])
+def test_a_machine_that_has_ended_is_not_taken_over(machine):
+    """The next attempt's may live: its token tells."""
+    found = replace(STILL, machine=machine)
+    cluster = record(node(intent=intent(), reason=OTHER_LAUNCH))
+    step = plan(cluster, facts(found, launched={TOKEN: found}))
+    assert not only(step).taken_over
+    assert only(step).state is S.STARTING
+
+
+def test_the_wait_for_an_address_that_was_found_takes_nothing_from_that_for_a_machine():
+    waited = node(reason=NO_CAPACITY, why=ASKING, deadline_ms=NOW + SECOND)
+    asked = replace(at_birth(), nodes=(waited,), address_intended=True)
+    found = plan(asked, facts(address=AddressFact("eipalloc-9", "198.18.88.9")))
+    assert (only(found).reason, only(found).deadline_ms) == ("", NOW + 10 * MINUTE)
+
+
 @pytest.mark.parametrize(("hours", "older"), [(0, False), (2, True)])
 def test_a_machine_older_than_its_record_is_taken_over(hours, older):
     asked = intent(decided_at_ms=NOW)

@@ -330,6 +330,8 @@ def test_the_wait_for_an_address_takes_nothing_from_that_for_a_machine():
     came = Allocated(AddressFact("eipalloc-9", "198.18.88.9"))
     n = only(learn(record(waited, address=Address()), Allocate(), came))
     assert (n.reason, n.deadline_ms) == ("", 0)
+    failed = replace(node(S.FAILED), reason=NO_CAPACITY)
+    assert only(learn(record(failed, address=Address()), Allocate(), came)) == failed
     asked = replace(ASKED, reason=NO_CAPACITY, deadline_ms=NOW + SECOND)
     assert only(learn(record(asked, address=Address()), Allocate(), came)) == asked
 
