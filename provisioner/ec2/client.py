@@ -74,11 +74,11 @@ class Ec2:
         await self._buckets.take(action)
         method = getattr(client, ec2_client.method(action))
         loop = asyncio.get_running_loop()
-        crash.point("before-", action)
         check = guard.current()
 
         def send() -> dict[str, Any]:
             check()
+            crash.point("before-", action)
             return method(**parameters)  # type: ignore[no-any-return]
 
         try:
