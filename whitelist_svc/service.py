@@ -12,7 +12,7 @@ from kite.clock import Clock
 from kite.errors import CloudThrottled, Conflict, Internal, KiteError, NotFound, Unavailable
 from kite.telemetry import logs
 from kite.v1 import operation_pb2
-from whitelist_svc import report, rules
+from whitelist_svc import refusal, report, rules
 from whitelist_svc.apply import Pause
 from whitelist_svc.change import Held
 from whitelist_svc.cluster import Cluster
@@ -29,9 +29,6 @@ RECORD_SECONDS = 2.0  # for the begin of an operation: its id is in the answer a
 RECORD_AGAIN_SECONDS = (1.0, 5.0, 30.0)  # for the end of one that somebody follows
 AGAIN_SECONDS = (0.25, 1.0)  # pauses after silence, before the list is looked at again
 _SHOWN_RULES = 20  # a failure travels in call metadata, which takes 8 KiB
-_RESTORED = "The whitelist before is in force; nothing has changed"
-_RESTORING = "The whitelist before is being restored"
-_APPLYING = "Kite goes on applying the stored list"
 _DEFECT = "Kite met a defect of its own"
 
 
@@ -228,7 +225,7 @@ class Whitelists:
         # Who merely joined cannot tell a list that was taken back from one that was replaced.
         joined = not (change.ours or change.acknowledged)
         if joined and in_force.cluster.entries != change.accepted.entries:
-            raise _changed(in_force.cluster.revision, change.stored.revision)
+            raise refusal.changed(in_force.cluster.revision, change.stored.revision)
         return in_force
 
     async def _not_yet(self, change: _Change, failed: Exception) -> None:
@@ -237,7 +234,7 @@ class Whitelists:
         if not isinstance(known, NotFound):
             now = self._clock.now_ms()
             await self._records.tell_waiting(change.stored.cluster_id, now, known)
-        text = f"{known.description}. {_APPLYING}"
+        text = f"{known.description}. {refusal.APPLYING}"
         await self._record(change, change.stored, text, known.reason)
 
     async def _follow(self, stored: Cluster, *, unset: bool) -> InForce:
@@ -258,7 +255,7 @@ class Whitelists:
     async def _store(self, before: Cluster, accepted: Accepted, ask: Ask) -> tuple[Cluster, bool]:
         """The cluster with the wish, and whether it was stored by this very call."""
         if ask.expected_revision and ask.expected_revision != before.revision:
-            raise _changed(before.revision, ask.expected_revision)
+            raise refusal.changed(before.revision, ask.expected_revision)
         if accepted.entries == before.entries:
             return before, False
         try:
@@ -268,7 +265,7 @@ class Whitelists:
             async with self._first.of(before.cluster_id):
                 now = await self._records.of_user(ask.user, ask.milvus_name)
                 if now.revision:
-                    raise _changed(now.revision, 0)
+                    raise refusal.changed(now.revision, 0)
                 return await self._records.wish(before, accepted.entries), True
         except Conflict:
             # Somebody was faster; the same list twice at once is no conflict.
@@ -279,18 +276,18 @@ class Whitelists:
 
     async def _undo(self, change: _Change, failed: KiteError) -> KiteError:
         """After a failure: the list before becomes the wish again, in force if possible."""
-        after = _APPLYING
+        after = refusal.APPLYING
         try:
             if change.ours:
                 crash.point("before-undo")
                 await self._records.wish(change.stored, change.before.entries, origin=SERVICE)
-                after = _RESTORING
+                after = refusal.RESTORING
                 crash.point("after-undo")
                 await self._follower.follow(change.stored)
-                after = _RESTORED
+                after = refusal.RESTORED
         except KiteError as again:
             _log.warning("the whitelist before could not be restored", reason=again.reason)
-        return _told(failed, after=after, true=await self._true(change.stored))
+        return refusal.told(failed, after=after, true=await self._true(change.stored))
 
     async def _true(self, cluster: Cluster) -> str:
         """The rules in force, in words."""
@@ -383,21 +380,4 @@ def _under_way(stored: Cluster, accepted: Accepted, begun: operation_pb2.Operati
         granted=0,
         revoked=0,
         notices=(*notices, report.BEING_APPLIED),
-    )
-
-
-def _changed(now: int, expected: int) -> Conflict:
-    return Conflict(
-        f"the whitelist has revision {now}, not {expected}: somebody changed it; read it again",
-        reason="REVISION_MISMATCH",
-    )
-
-
-def _told(failed: KiteError, *, after: str, true: str) -> KiteError:
-    return type(failed)(
-        f"{failed.description}. {after}. In force now: {true}",
-        reason=failed.reason,
-        field=failed.field,
-        retry_after=failed.retry_after,
-        context={**failed.context, "restored": str(after == _RESTORED).lower()},
     )

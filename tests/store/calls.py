@@ -62,6 +62,7 @@ class Calls:
         self.seen = []  # (cluster id, fence, holder) that were once claimed
         self.clusters = {}  # id -> latest shown
         self.commits = []
+        self.creates = []
         self.numbers = 0
 
     def next(self):
@@ -73,15 +74,21 @@ class Calls:
         return self.dice.choice([*self.clusters, "unknown"])
 
     def create(self):
+        """Some are sent again, however much later."""
         dice = self.dice
-        return rp.CreateClusterRequest(
+        if self.creates and dice.random() < 0.1:
+            return dice.choice(self.creates)
+        asked = rp.CreateClusterRequest(
             user=dice.choice(USERS),
             milvus_name=dice.choice(NAMES),
             milvus_type=dice.choice(("M5-0", "m5-1", "X1")),
             disk_gib=dice.choice((50, 50, 500)),
             body_hash=dice.choice(("b1", "b1", "b2")),
             idempotency_key=dice.choice(("", "", "k1", "k2")),
+            call_id=dice.choice(("", f"call-{len(self.creates)}")),
         )
+        self.creates.append(asked)
+        return asked
 
     def delete(self):
         dice = self.dice
@@ -89,6 +96,7 @@ class Calls:
             user=dice.choice(USERS),
             milvus_name=dice.choice(NAMES),
             expected_rev=dice.choice((0, 0, 0, 1, 2)),
+            cluster_id=dice.choice(("", "", "", self.some_id())),
         )
 
     def claim(self):
@@ -130,6 +138,7 @@ class Calls:
             release=dice.random() < 0.3,
             gone=dice.random() < 0.3,
             commit_id=f"commit-{len(self.commits)}",
+            number=dice.choice((0, len(self.commits), max(0, len(self.commits) - 3))),
         )
         self.commits.append(asked)
         return asked

@@ -23,7 +23,7 @@ from registry_svc.store import Store
 from tests.sim.records import Records
 from tests.store.calls import Calls, Side, sort_of
 
-SEEDS = int(os.environ.get("KITE_TEST_REGISTRIES", "40"))
+SEEDS = int(os.environ.get("KITE_TEST_REGISTRIES", "60"))
 STEPS = 60
 PASSES = (0, 0, 0, 1, 1, 400, 400, 6_000, 6_000, 40_000, 40_000, -3_000, -900_000)  # ms
 MET = {
@@ -82,7 +82,7 @@ def compared(calls, sides, monkeypatch):
     for step in range(STEPS):
         request, answers = calls.next(), []
         passes = calls.dice.choice(PASSES)
-        monkeypatch.setattr(wishes, "new_cluster_id", lambda step=step: f"c{step}")
+        monkeypatch.setattr(wishes, "new_cluster_id", lambda call="", step=step: f"c{call or step}")
         monkeypatch.setattr(wishes, "new_operation_id", lambda step=step: f"op-{step}")
         for side in sides:
             answers.append(side.answer(request))
