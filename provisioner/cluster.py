@@ -9,7 +9,7 @@ from typing import assert_never
 
 from provisioner import nodes, status
 from provisioner.backoff import pace
-from provisioner.facts import Facts, Lack, Machine
+from provisioner.facts import ENDED, Facts, Lack, Machine
 from provisioner.launching import launch, reserved, untried
 from provisioner.limits import Limits, Wait
 from provisioner.node import Do, Life, Saw, Step, spared, step
@@ -37,8 +37,6 @@ from provisioner.sight import (
 )
 
 NO_ADDRESS = Step(Life.FAILED, Do.FORGET, "EC2 had no elastic address to give")
-_ENDED = frozenset({Machine.SHUTTING_DOWN, Machine.TERMINATED})
-_ON_THE_WAY = frozenset({Life.STARTING, Life.LOADING})
 _GROWING = frozenset({Life.STARTING, Life.LOADING, Life.REPLACING})
 _STANDING = frozenset({Life.STARTING, Life.LOADING, Life.RUNNING})
 _RECOVERABLE = frozenset({"CLOUD_PERMISSION", BAD_SETTING})
@@ -70,7 +68,7 @@ def _adopted(node: Node, facts: Facts) -> Node:
     known = facts.instances.get(node.instance_id) or facts.launched.get(node.token)
     if known is None or (not node.instance_id and node.state is NodeState.GONE):
         return node
-    found = not node.instance_id and known.machine not in _ENDED
+    found = not node.instance_id and known.machine not in ENDED
     taken_over = node.taken_over or (found and nodes.is_older(node, known))
     node = replace(nodes.refreshed(node, known), taken_over=taken_over)
     install = facts.installs.get(node.token)
@@ -188,7 +186,7 @@ def _step(record: Record, node: Node, here: Life, word: Saw, facts: Facts, now: 
         return replace(NO_ADDRESS, reason=node.reason)
     if is_late and not (word is Saw.REFUSED and untried(record, node, facts)):
         found = step(here, word, late=True)
-    if node.taken_over and here in _ON_THE_WAY:
+    if node.taken_over:
         found = spared(here, word, found)
     if word is Saw.REFUSED and found.to is Life.FAILED and node.reason == PLACE_MISSING:
         why = "EC2 does not know the image or the subnet that launches name"

@@ -160,7 +160,7 @@ def _no_address_to_have(record: Record, error: KiteError, limits: Limits, now: i
     """Waited for as machines are, with the same end; there is no other offer to ask for."""
 
     def one(node: Node) -> Node:
-        if node.instance_id or node.intent or node.state is not NodeState.STARTING:
+        if not nodes.is_unasked(node):
             return node
         first = node.reason != NO_CAPACITY
         deadline = now + limits.waits_ms[Wait.CAPACITY] if first else node.deadline_ms
@@ -192,7 +192,7 @@ def _none_can_start(record: Record, error: KiteError, now: int) -> Record:
     """What every launch stands on was refused for good; machines that exist are not touched."""
 
     def one(node: Node) -> Node:
-        if node.instance_id or node.intent or node.state is not NodeState.STARTING:
+        if not nodes.is_unasked(node):
             return node
         return nodes.failed(node, error.description, error.reason, now, machine=False)
 

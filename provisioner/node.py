@@ -249,8 +249,10 @@ def spared(now: Life, saw: Saw, found: Step) -> Step:
     """The step in the place of `found` where the machine may hold data its record knows not of.
 
     What would end a machine that never ran is told as the reason instead, and waited on. Its own
-    end is that of a machine that ran.
+    end is that of a machine that ran. Where it is to go, or runs, the step stands.
     """
+    if now not in _GROWING:
+        return found
     if saw in {Saw.ENDING, Saw.ENDED}:
         return TABLE[Life.RUNNING][saw]
     if found.do not in {Do.TERMINATE, Do.RENEW}:

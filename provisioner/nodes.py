@@ -62,6 +62,11 @@ def failed(node: Node, why: str, reason: str, now: int, *, machine: bool) -> Nod
     )
 
 
+def is_unasked(node: Node) -> bool:
+    """Whether it wants a machine and none was asked for under this attempt."""
+    return node.state is NodeState.STARTING and not node.instance_id and node.intent is None
+
+
 def is_older(node: Node, instance: InstanceFact) -> bool:
     """Whether the machine found for this node is older than the record that asks for it.
 
@@ -77,9 +82,8 @@ def addressed(record: Record) -> Record:
     """The wait for machines begins after that for the address: each has its own ten minutes."""
 
     def one(node: Node) -> Node:
-        waited = node.reason == NO_CAPACITY and node.state is NodeState.STARTING
-        bare = not node.instance_id and node.intent is None
-        return replace(node, reason="", deadline_ms=0) if waited and bare else node
+        waited = is_unasked(node) and node.reason == NO_CAPACITY
+        return replace(node, reason="", deadline_ms=0) if waited else node
 
     return replace(record, nodes=tuple(one(node) for node in record.nodes))
 

@@ -138,7 +138,6 @@ class Wishes:
 
         So a revision that somebody read of that one is none of this one.
         """
-        before = self._store.last_deleted(wish.user, wish.milvus_name)
         plan = admission.admit(wish, self._catalogue)
         taken = self._store.quota_numbers(wish.user)
         number = admission.free_number(taken, quota=self._quota, user=wish.user)
@@ -146,7 +145,7 @@ class Wishes:
         cluster = packing.new_cluster(wish, plan, cluster_id=cluster_id, now_ms=now)
         cluster.status.milvus_port = str(MILVUS_PORT)
         cluster.operation_id = new_operation_id()
-        if before:
+        if before := self._store.last_deleted(wish.user, wish.milvus_name):
             cluster.rev += before.cluster.rev
             cluster.whitelist.revision += before.cluster.whitelist.revision
         record = Record(

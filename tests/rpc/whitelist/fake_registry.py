@@ -78,12 +78,11 @@ class FakeRegistry(
         raise NotFound("no such cluster", reason="WHATEVER")
 
     def _find(self, request: Any) -> cluster_pb2.Cluster:
-        for cluster in self.clusters.values():
-            by_id = request.cluster_id == cluster.cluster_id if _has_id(request) else False
-            by_name = (request.user, request.milvus_name) == (cluster.user, cluster.milvus_name)
-            if by_id or by_name:
-                return cluster
-        raise NotFound("no such cluster", reason="WHATEVER")
+        if not request.cluster_id:
+            return self._named(request)
+        if request.cluster_id not in self.clusters:
+            raise NotFound("no such cluster", reason="WHATEVER")
+        return self.clusters[request.cluster_id]
 
     async def GetCluster(self, request: Any, context: Any) -> Any:
         self._enter("GetCluster")
@@ -154,7 +153,3 @@ class FakeRegistry(
         ):
             server.add(register, self, name)
         return server, f"127.0.0.1:{await server.start()}"
-
-
-def _has_id(request: Any) -> bool:
-    return "cluster_id" in request.DESCRIPTOR.fields_by_name and bool(request.cluster_id)

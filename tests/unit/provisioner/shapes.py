@@ -9,6 +9,7 @@ from provisioner.cluster import decide
 from provisioner.facts import Facts, InstanceFact, Leftovers, Machine, Place, Site
 from provisioner.limits import Limits
 from provisioner.nodes import born
+from provisioner.offers import offers
 from provisioner.plan import Plan
 from provisioner.record import Address, Group, Intent, Node, NodeState, Record, Spec
 from provisioner.tokens import token
@@ -30,6 +31,8 @@ GROUPS = (
 )
 ADDRESS = Address("eipalloc-1", "198.18.88.7", "eipassoc-1")
 ID = "i-1"
+ASKING = "asking EC2 for a machine"
+EVERY = offers("m5.large", SITE.places)
 
 
 def token_of(attempt: int = 1, slot: int = 0) -> str:

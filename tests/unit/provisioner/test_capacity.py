@@ -6,7 +6,6 @@ import pytest
 
 from provisioner.facts import Lack
 from provisioner.nodes import born
-from provisioner.offers import offers
 from provisioner.plan import (
     EnsureGroups,
     Launch,
@@ -14,7 +13,9 @@ from provisioner.plan import (
 from provisioner.record import Address, NodeState, Spec
 from provisioner.sight import GROUP_MISSING, NO_CAPACITY, PLACE_MISSING
 from tests.unit.provisioner.shapes import (
+    ASKING,
     CLUSTER,
+    EVERY,
     ID,
     INSTALL,
     MINUTE,
@@ -34,16 +35,13 @@ from tests.unit.provisioner.shapes import (
 )
 
 S = NodeState
-TOKEN = token_of()
-ASKING = "asking EC2 for a machine"
-EVERY = offers("m5.large", SITE.places)
 
 
 def refused(**more):
     return node(
         intent=intent(client_token="", **more),
         reason=NO_CAPACITY,
-        why="asking EC2 for a machine",
+        why=ASKING,
         deadline_ms=NOW + 10 * MINUTE,
     )
 

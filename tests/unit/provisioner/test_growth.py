@@ -8,7 +8,6 @@ from provisioner.facts import AddressFact, Answer, InstallFact, InstanceFact, Ma
 from provisioner.launching import launch
 from provisioner.node import CLOUD_SLOW, OTHER_LAUNCH
 from provisioner.nodes import born
-from provisioner.offers import offers
 from provisioner.plan import (
     Allocate,
     Associate,
@@ -24,7 +23,9 @@ from provisioner.sight import GROUP_MISSING, NO_CAPACITY, PLACE_MISSING
 from provisioner.status import with_condition
 from tests.unit.provisioner.shapes import (
     ADDRESS,
+    ASKING,
     CLUSTER,
+    EVERY,
     ID,
     INSTALL,
     LIMITS,
@@ -46,8 +47,6 @@ from tests.unit.provisioner.shapes import (
 
 S = NodeState
 TOKEN = token_of()
-ASKING = "asking EC2 for a machine"
-EVERY = offers("m5.large", SITE.places)
 
 
 # the ground -------------------------------------------------------------------------------------
