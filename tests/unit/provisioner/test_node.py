@@ -75,6 +75,12 @@ def test_what_may_hold_data_is_ended_by_nobody_but_itself(life, saw, late):
     assert found.why
 
 
+@pytest.mark.parametrize("life", sorted(set(Life) - set(GROWING)))
+@pytest.mark.parametrize("saw", Saw)
+def test_what_runs_or_is_to_go_is_not_spared(life, saw):
+    assert spared(life, saw, step(life, saw)) is step(life, saw)
+
+
 @pytest.mark.parametrize(("saw", "reason"), [
     (Saw.BOOTING, "SSH_UNREACHABLE"),
     (Saw.STOPPED, "PENDING_TOO_LONG"),
