@@ -21,8 +21,9 @@ def plain(text):
 class Milvus(milvus_pb2_grpc.MilvusServiceServicer):
     """Root's password and the two calls the module makes."""
 
-    def __init__(self, password, *, stubborn=False, sleepy=0, deaf=False):
+    def __init__(self, password, *, stubborn=False, sleepy=0, deaf=False, stale=()):
         self.password, self.stubborn, self.sleepy, self.deaf = password, stubborn, sleepy, deaf
+        self.stale = list(stale)  # what becomes of changes while an old session is known
         self.changes = []
 
     async def _check(self, context):
@@ -41,7 +42,11 @@ class Milvus(milvus_pb2_grpc.MilvusServiceServicer):
         await self._check(context)
         self.changes.append((request.username, plain(request.oldPassword)))
         if self.deaf:
-            return common_pb2.Status(code=1400, reason="no")
+            return common_pb2.Status(code=1400, reason="no, never")
+        if self.stale:
+            if self.stale.pop(0) == "stored":
+                self.password = plain(request.newPassword)
+            return common_pb2.Status(code=65535, error_code=14, reason="node not match")
         if not self.stubborn:
             self.password = plain(request.newPassword)
         return common_pb2.Status()
@@ -59,8 +64,8 @@ async def door():
         await server.start()
         servers.append(server)
 
-        async def work(password, pretend=False):
-            opened = milvus_root_password.Door(port, 5)
+        async def work(password, pretend=False, seconds=20):
+            opened = milvus_root_password.Door(port, seconds)
             return await asyncio.to_thread(
                 milvus_root_password.work, opened, password, pretend=pretend
             )
@@ -116,6 +121,22 @@ async def test_milvus_may_need_a_moment(door):
     assert (await work("new"))["changed"] is True
 
 
+@pytest.mark.parametrize("stale", [["lost", "lost"], ["lost", "stored"]])
+async def test_a_change_is_asked_for_again_after_a_restart(door, stale):
+    milvus = Milvus("Milvus", stale=stale)
+    work = await door(milvus)
+
+    assert (await work("new"))["changed"] is True
+    assert milvus.password == "new"
+
+
+async def test_what_milvus_refuses_with_is_told(door):
+    work = await door(Milvus("Milvus", deaf=True))
+
+    with pytest.raises(Refused, match="no, never"):
+        await work("new", seconds=1)
+
+
 @pytest.mark.parametrize(
     ("milvus", "password"),
     [
@@ -130,7 +151,7 @@ async def test_a_default_password_that_stays_is_a_failure(door, milvus, password
     work = await door(milvus)
 
     with pytest.raises(Refused) as refusal:
-        await work(password)
+        await work(password, seconds=1)
 
     assert refusal.value.reason == "PASSWORD_NOT_SET"
 

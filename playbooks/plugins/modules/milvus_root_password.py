@@ -17,21 +17,30 @@ description:
   - Talks to Milvus on this host itself, so the password travels inside SSH only.
   - A password that somebody changed since is left alone; what counts is that the default one
     opens nothing.
+  - A Milvus that was restarted changes no password until the session of the process before it has
+    ended, 60 seconds as it is delivered; the module asks again until then.
 options:
   password: {type: str, default: '', description: The password to set; empty only checks.}
   port: {type: int, default: 19530, description: gRPC port of Milvus on this host.}
-  timeout: {type: int, default: 30, description: How long Milvus may take to answer.}
+  timeout: {type: int, default: 30, description: How long Milvus may take, in seconds.}
 author: [Kite]
 """
 
 SERVICE = "/milvus.proto.milvus.MilvusService/"
 BORN_WITH = "Milvus"
 SUCCESS = 0
+REASON = 2  # the field of a status
 
 
 def encoded(text: str) -> str:
     """Base64, as Milvus wants credentials."""
     return base64.b64encode(text.encode()).decode()
+
+
+def words_of(status: bytes) -> str:
+    """What a Milvus status says, as far as a person would read it."""
+    said = next((v for i, v in fields(status) if i == REASON and isinstance(v, bytes)), b"")
+    return said.decode("utf-8", "replace")[:300]
 
 
 def code_of(status: bytes) -> int:
@@ -72,12 +81,17 @@ class Door:
             time.sleep(0.05)
 
     def change(self, old: str, new: str) -> None:
-        """Give root another password."""
+        """Give root another password, or find that the old one opens nothing any more."""
         words = ((2, "root"), (3, encoded(old)), (4, encoded(new)))
         message = b"".join(text_field(index, value) for index, value in words)
-        reply = self._ask("UpdateCredential", old, message)
-        if reply is None or code_of(reply) != SUCCESS:
-            raise Refused("PASSWORD_NOT_SET", "Milvus refused to change the root password")
+        while True:
+            reply = self._ask("UpdateCredential", old, message)
+            if reply is None or code_of(reply) == SUCCESS:
+                return
+            if time.monotonic() > self._until:
+                told = f"Milvus refused to change the root password: {words_of(reply)}"
+                raise Refused("PASSWORD_NOT_SET", told)
+            time.sleep(0.5)
 
 
 def work(door: Door, password: str, *, pretend: bool) -> dict[str, t.Any]:
