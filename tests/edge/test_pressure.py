@@ -174,7 +174,7 @@ async def test_bodies_on_their_way_are_bounded_and_stop_nobody_who_sends_at_once
 async def test_a_crowd_that_sends_a_byte_now_and_then_is_cut_and_stops_nobody(
     behind: Behind, start: bytes
 ):
-    edge = await start_edge(behind, bff_header_seconds=1)
+    edge = await start_edge(behind, bff_header_seconds=4)  # all 200 must have come before
     server = edge.running.runner.server
     crowd = [await asyncio.open_connection("127.0.0.1", edge.port) for _ in range(200)]
     for _, writer in crowd:
