@@ -56,11 +56,13 @@ class Cloud(Looking):
 
     def open(self) -> None:
         """Take moto over: an empty cloud whose public addresses come from our range only."""
+        from moto.core.common_models import BaseModel
         from moto.ec2.models import elastic_ip_addresses, elastic_network_interfaces
         from moto.ec2.models.core import TaggedEC2Resource
 
         with self.lock:
             self._patches.set(TaggedEC2Resource, "get_tags", _tags)
+            self._patches.set(BaseModel, "__new__", staticmethod(_unlisted))
             self._patches.set(elastic_network_interfaces, "random_public_ip", self._public)
             self._patches.set(elastic_ip_addresses, "random_ip", self._public)
             self.reset()
@@ -208,6 +210,11 @@ class Cloud(Looking):
     def without(self, call: Call, ids: Collection[str]) -> AbstractContextManager[None]:
         """Moto does not know these ids meanwhile."""
         return absent(self.backend(call), ids)
+
+
+def _unlisted(model: type, *_: Any, **__: Any) -> Any:
+    """A new object that is not in moto's list of all there ever were, which nothing empties."""
+    return object.__new__(model)
 
 
 def _tags(resource: Any) -> list[dict[str, str]]:

@@ -1,6 +1,8 @@
+import gc
 import socket
 import urllib.error
 import urllib.request
+import weakref
 
 import pytest
 from botocore.exceptions import ClientError
@@ -16,6 +18,21 @@ def test_a_launch_and_a_describe(strict_ec2):
     )
     seen = ec2.describe_instances(InstanceIds=[made["Instances"][0]["InstanceId"]])
     assert seen["Reservations"][0]["Instances"][0]["State"]["Name"] == "running"
+
+
+def test_an_emptied_cloud_keeps_nothing_of_what_there_was(strict_ec2):
+    """Neither its images nor what was made: a day of resets would fill the memory."""
+    made = strict_ec2.client().allocate_address()["AllocationId"]
+    kept = [
+        weakref.ref(one)
+        for backend in strict_ec2.api._cloud.backends()
+        if made in [address.allocation_id for address in backend.addresses]
+        for one in (*backend.addresses, *backend.amis.values())
+    ]
+    strict_ec2.api.reset()
+    gc.collect()
+    assert len(kept) > 1
+    assert not [one for one in kept if one() is not None]
 
 
 def test_what_moto_cannot_do_is_an_ec2_error_not_html(strict_ec2):
