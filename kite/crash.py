@@ -11,6 +11,7 @@ side of the gRPC method M as the protos spell it; else a step of ours in small w
 
 import os
 import signal
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -122,4 +123,5 @@ def _armed(name: str, file: Path) -> None:
         file.unlink()
     except FileNotFoundError:
         return
-    os.kill(os.getpid(), signal.SIGSTOP if how == "stop" else signal.SIGKILL)
+    # A stop sent to the process lets this thread run on until another one has taken it.
+    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP if how == "stop" else signal.SIGKILL)
