@@ -62,7 +62,7 @@ class Cloud(Looking):
 
         with self.lock:
             self._patches.set(TaggedEC2Resource, "get_tags", _tags)
-            self._patches.set(BaseModel, "__new__", staticmethod(_unlisted))
+            self._patches.set(BaseModel, "__new__", _unlisted(BaseModel))
             self._patches.set(elastic_network_interfaces, "random_public_ip", self._public)
             self._patches.set(elastic_ip_addresses, "random_ip", self._public)
             self.reset()
@@ -212,9 +212,13 @@ class Cloud(Looking):
         return absent(self.backend(call), ids)
 
 
-def _unlisted(model: type, *_: Any, **__: Any) -> Any:
-    """A new object that is not in moto's list of all there ever were, which nothing empties."""
-    return object.__new__(model)
+def _unlisted(base: Any) -> Any:
+    """Makes objects that are not in moto's list of all there ever were, which nothing empties."""
+
+    def new(model: type, *_: Any, **__: Any) -> Any:
+        return super(base, model).__new__(model)
+
+    return staticmethod(new)
 
 
 def _tags(resource: Any) -> list[dict[str, str]]:

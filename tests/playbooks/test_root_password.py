@@ -21,12 +21,17 @@ def plain(text):
 class Milvus(milvus_pb2_grpc.MilvusServiceServicer):
     """Root's password and the two calls the module makes."""
 
-    def __init__(self, password, *, stubborn=False, sleepy=0, deaf=False, stale=()):
+    def __init__(self, password, *, stubborn=False, sleepy=0, deaf=False, stale=(), unready=()):
         self.password, self.stubborn, self.sleepy, self.deaf = password, stubborn, sleepy, deaf
         self.stale = list(stale)  # what becomes of changes while an old session is known
+        self.unready = list(unready)  # the calls, counted from 1, that find no readiness
+        self.calls = 0
         self.changes = []
 
     async def _check(self, context):
+        self.calls += 1
+        if self.calls in self.unready:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "not ready yet")
         given_words = dict(context.invocation_metadata()).get("authorization", "")
         if plain(given_words) != f"root:{self.password}":
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "auth check failure")
@@ -65,7 +70,7 @@ async def door():
         servers.append(server)
 
         async def work(password, pretend=False, seconds=20):
-            opened = milvus_root_password.Door(port, seconds)
+            opened = milvus_root_password.Door(port, seconds, settled=1)
             return await asyncio.to_thread(
                 milvus_root_password.work, opened, password, pretend=pretend
             )
@@ -128,6 +133,32 @@ async def test_a_change_is_asked_for_again_after_a_restart(door, stale):
 
     assert (await work("new"))["changed"] is True
     assert milvus.password == "new"
+
+
+@pytest.mark.parametrize("unready", [[1, 2], [1, 2, 3, 4], [3], [3, 4], [4]])
+async def test_a_milvus_that_is_not_ready_is_no_owner_s_password(door, unready):
+    """It refuses every password then, as it would a wrong one."""
+    milvus = Milvus("Milvus", unready=unready)
+    work = await door(milvus)
+
+    assert (await work("new"))["changed"] is True
+    assert milvus.password == "new"
+
+
+async def test_an_answer_that_breaks_off_is_no_refusal():
+    heard = []
+
+    async def hang_up(reader, writer):
+        heard.append(await reader.read(1))
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    with pytest.raises(Refused) as refusal:
+        await asyncio.to_thread(milvus_root_password.Door(port, 0.5).opens, "any")
+    server.close()
+
+    assert (refusal.value.reason, len(heard) > 1) == ("NOT_HEALTHY", True)
 
 
 async def test_what_milvus_refuses_with_is_told(door):

@@ -1,7 +1,8 @@
 """Ask one gRPC question with the standard library alone: hosts have no gRPC package.
 
 Speaks just enough HTTP/2 for a small unary call over a plain connection to this host: headers go
-out uncompressed, headers that come in are skipped. A reply without a message is a refusal.
+out uncompressed, headers that come in are skipped. A reply that ended without a message is a
+refusal; why, its skipped headers would tell.
 Sources: RFC 9113 (frames), RFC 7541 6.2.2 (literal headers), grpc/doc/PROTOCOL-HTTP2.md.
 """
 
@@ -12,7 +13,7 @@ import struct
 import typing as t
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
+DATA, HEADERS, RST_STREAM, SETTINGS, PING = 0, 1, 3, 4, 6
 ACK = END_STREAM = 1
 END_HEADERS = 4
 FRAME_LIMIT = 1 << 20
@@ -137,16 +138,22 @@ def call(
     authority = "{}:{}".format(*address)
     with socket.create_connection(address, timeout) as line, line.makefile("rb") as stream:
         line.sendall(question(path, authority, metadata, message))
-        body = b""
-        for kind, flags, on, payload in frames(stream):
-            if kind == SETTINGS and not flags & ACK:
-                line.sendall(frame(SETTINGS, ACK, 0))
-            elif kind == PING and not flags & ACK:
-                line.sendall(frame(PING, ACK, 0, payload))
-            elif kind == DATA and on == 1:
-                body += payload
-            if kind in {RST_STREAM, GOAWAY} or (
-                on == 1 and kind in {HEADERS, DATA} and flags & END_STREAM
-            ):
-                break
+        body = answered(line, stream)
     return body[MESSAGE_HEAD:] if len(body) >= MESSAGE_HEAD else None
+
+
+def answered(line: socket.socket, stream: t.IO[bytes]) -> bytes:
+    """The data of a reply that was brought to its end; OSError for one that broke off."""
+    body = b""
+    for kind, flags, on, payload in frames(stream):
+        if kind == SETTINGS and not flags & ACK:
+            line.sendall(frame(SETTINGS, ACK, 0))
+        elif kind == PING and not flags & ACK:
+            line.sendall(frame(PING, ACK, 0, payload))
+        elif kind == DATA and on == 1:
+            body += payload
+        elif kind == RST_STREAM and on == 1:
+            break
+        if on == 1 and kind in {HEADERS, DATA} and flags & END_STREAM:
+            return body
+    raise OSError("it broke off before it had answered")
