@@ -147,7 +147,7 @@ def test_curl_alone_tells_the_whole_story_as_the_readme_has_it(kept: str) -> Non
     places = [done.stdout.find(words) for words in told]
     assert places == sorted(places), done.stdout
     assert places[0] >= 0
-    assert done.stderr.count("timed out") == 3, done.stderr
+    assert done.stderr.count("curl: (28)") == 3, done.stderr
 
 
 @contextmanager
