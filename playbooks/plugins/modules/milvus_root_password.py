@@ -31,7 +31,7 @@ SERVICE = "/milvus.proto.milvus.MilvusService/"
 BORN_WITH = "Milvus"
 SETTLED_SECONDS = 3.0  # all passwords are refused so long before an unknown one is believed in
 SUCCESS = 0
-REASON = 2  # the field of a status
+STATUS, REASON = 1, 2  # the status in a reply, the reason in a status
 
 
 def encoded(text: str) -> str:
@@ -39,10 +39,14 @@ def encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
+def part(message: bytes, index: int) -> bytes:
+    """What lies in a field of text or of a message; nothing where it is missing."""
+    return next((v for i, v in fields(message) if i == index and isinstance(v, bytes)), b"")
+
+
 def words_of(status: bytes) -> str:
     """What a Milvus status says, as far as a person would read it."""
-    said = next((v for i, v in fields(status) if i == REASON and isinstance(v, bytes)), b"")
-    return said.decode("utf-8", "replace")[:300]
+    return part(status, REASON).decode("utf-8", "replace")[:300]
 
 
 def code_of(status: bytes) -> int:
@@ -76,8 +80,7 @@ class Door:
             reply = self._ask("ListCredUsers", password, b"")
             if reply is None:
                 return False
-            status = next((v for i, v in fields(reply) if i == 1 and isinstance(v, bytes)), b"")
-            if code_of(status) == SUCCESS:
+            if code_of(part(reply, STATUS)) == SUCCESS:
                 return True
             if time.monotonic() > self._until:
                 raise Refused("NOT_HEALTHY", "Milvus cannot list its users yet")
@@ -100,7 +103,8 @@ class Door:
         message = b"".join(text_field(index, value) for index, value in words)
         while True:
             reply = self._ask("UpdateCredential", old, message)
-            if self.opens(new) if reply is None else code_of(reply) == SUCCESS:
+            changed = self.opens(new) if reply is None else code_of(reply) == SUCCESS
+            if changed:
                 return
             if time.monotonic() > self._until:
                 told = f"Milvus refused to change the root password: {words_of(reply or b'')}"

@@ -36,14 +36,18 @@ def patience(world):
     world.app.whitelists._patience = 0.2
 
 
+async def settled(world) -> None:
+    await asyncio.wait_for(world.app.whitelists.settle(), 20)
+
+
 async def in_force(world, address: str) -> None:
     """Set and done, also when the machine was too busy for the patience."""
     await world.set(address)
-    await asyncio.wait_for(world.app.whitelists.settle(), 20)
+    await settled(world)
 
 
 async def ended(world) -> operation_pb2.Operation:
-    await asyncio.wait_for(world.app.whitelists.settle(), 20)
+    await settled(world)
     return world.registry.operations[-1]
 
 
