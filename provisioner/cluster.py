@@ -137,6 +137,8 @@ def _ground(record: Record, facts: Facts, limits: Limits, now: int) -> tuple[Rec
                 ADDRESS_ASKED,
                 ok=False,
                 now=now,
+                reason=asked.reason if asked else "",  # while asked again it is still so
+                description=asked.description if asked else "",
                 restart=True,
             )
             actions.append(Allocate())

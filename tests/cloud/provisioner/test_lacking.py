@@ -85,8 +85,8 @@ async def test_a_full_subnet_means_the_next_zone(house, ground):
 async def test_no_elastic_address_to_have_is_told_and_ends(house):
     fault(house, Kind.ERROR, "AllocateAddress", code="InsufficientAddressCapacity", times=0)
     await house.create()
-    await told(house, "INSUFFICIENT_CAPACITY")
-    (asked,) = (c for c in (await house.get()).status.conditions if c.type == "AddressAsked")
+    status = await told(house, "INSUFFICIENT_CAPACITY")
+    (asked,) = (c for c in status.conditions if c.type == "AddressAsked")
     assert (asked.ok, asked.reason) == (False, "INSUFFICIENT_CAPACITY")
     cluster = await house.until("FAILED")
     assert "no elastic address" in cluster.status.why

@@ -109,6 +109,21 @@ def test_an_address_without_an_answer_is_looked_for_before_it_is_asked_for_again
     assert again.record.condition(ADDRESS_ASKED).since_ms == NOW + 5 * SECOND
 
 
+def test_why_there_is_no_address_is_told_while_it_is_asked_for_again():
+    refused = with_condition(
+        record(node(), address=Address()),
+        ADDRESS_ASKED,
+        ok=False,
+        now=0,
+        reason="INSUFFICIENT_CAPACITY",
+        description="none free",
+    )
+    again = plan(refused, facts())
+    assert again.actions[0] == Allocate()
+    asked = again.record.condition(ADDRESS_ASKED)
+    assert (asked.reason, asked.description) == ("INSUFFICIENT_CAPACITY", "none free")
+
+
 def test_an_address_found_by_its_tags_is_adopted():
     found = plan(asked_at(NOW), facts(address=AddressFact("eipalloc-9", "198.18.88.9")))
     assert found.record.address == Address("eipalloc-9", "198.18.88.9")
