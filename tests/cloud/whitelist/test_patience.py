@@ -128,9 +128,9 @@ async def test_a_change_that_is_being_undone_is_not_answered_as_being_applied(
 ):
     """EC2 refused within the patience; putting back what was done takes longer."""
     await in_force(world, A)
-    world.app.whitelists._patience = 0.6
+    world.app.whitelists._patience = 2
     world.fault(Kind.ERROR, REVOKE, code="UnauthorizedOperation", times=1)
-    world.fault(Kind.DELAY, REVOKE, seconds=1.5, times=1, skip=1)
+    world.fault(Kind.DELAY, REVOKE, seconds=3.0, times=1, skip=1)
     error = await failing(world, B)
     assert (error.reason, error.context["restored"]) == ("CLOUD_PERMISSION", "true")
     assert wished(world) == [f"{A}/32"]
@@ -163,13 +163,24 @@ async def test_who_looks_only_after_it_was_taken_back_is_told_too(world, group, 
     """EC2 was silent at the second's first look; at the next one, the first's end is long over."""
     await world.set(A)
     world.fault(Kind.ERROR, GRANT, code="UnauthorizedOperation", times=1)
-    world.fault(Kind.DELAY, GRANT, seconds=0.5, times=1)
-    followed = asyncio.Event()
-    world.registry.after_get = followed.set
+    taking_back, second_has_looked = asyncio.Event(), asyncio.Event()
+
+    async def first_waits():
+        world.fault(Kind.ERROR, "DescribeSecurityGroupRules", code="InternalError", times=1)
+        taking_back.set()
+        await second_has_looked.wait()
+
+    async def second_waits(_):
+        second_has_looked.set()
+        await asyncio.wait({first})
+
+    def stored():
+        world.registry.before_set = first_waits
+
+    world.registry.after_get = stored
+    monkeypatch.setattr(world.app.whitelists, "_pause", second_waits)
     first = asyncio.create_task(world.set(B))
-    monkeypatch.setattr(world.app.whitelists, "_pause", lambda _: asyncio.wait({first}))
-    await followed.wait()
-    world.fault(Kind.ERROR, "DescribeSecurityGroupRules", code="InternalError", times=1)
+    await taking_back.wait()
     second = asyncio.create_task(world.set(B))
     with pytest.raises(errors.CloudRefused):
         await first
